@@ -1,0 +1,125 @@
+//! AES keys of any size, expanded once: single blocks, CBC, CMAC (FIPS 197, SP 800-38A, SP 800-38B).
+
+use aes::cipher::{Array, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit};
+use aes::{Aes128, Aes192, Aes256};
+use cmac::{Cmac, KeyInit, Mac};
+
+/// Bytes in an AES block.
+pub const BLOCK: usize = 16;
+
+/// One AES block, big-endian as the standards print it.
+pub type Block = [u8; BLOCK];
+
+/// The key is not 16, 24 or 32 bytes long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an AES key has 16, 24 or 32 bytes, this one has {0}")]
+pub struct KeyLength(pub usize);
+
+/// An AES key for single blocks and CBC. Wiped on drop.
+pub enum AesKey {
+    /// AES-128
+    K128(Aes128),
+    /// AES-192
+    K192(Aes192),
+    /// AES-256
+    K256(Aes256),
+}
+
+macro_rules! with {
+    ($of:expr, $kind:ident, $key:ident => $body:expr) => {
+        match $of {
+            $kind::K128($key) => $body,
+            $kind::K192($key) => $body,
+            $kind::K256($key) => $body,
+        }
+    };
+}
+
+impl AesKey {
+    /// Expands a key of 16, 24 or 32 bytes.
+    ///
+    /// # Errors
+    /// [`KeyLength`] for any other length.
+    pub fn new(key: &[u8]) -> Result<Self, KeyLength> {
+        let wrong = |_| KeyLength(key.len());
+        Ok(match key.len() {
+            16 => Self::K128(Aes128::new_from_slice(key).map_err(wrong)?),
+            24 => Self::K192(Aes192::new_from_slice(key).map_err(wrong)?),
+            32 => Self::K256(Aes256::new_from_slice(key).map_err(wrong)?),
+            other => return Err(KeyLength(other)),
+        })
+    }
+
+    /// Encrypts one block in place.
+    #[inline]
+    pub fn encrypt_block(&self, block: &mut Block) {
+        with!(self, AesKey, key => key.encrypt_block(block.into()));
+    }
+
+    /// CBC-encrypts whole blocks in place; the caller pads.
+    ///
+    /// A tail shorter than a block is left as it is: every caller in this crate passes a multiple of 16.
+    #[inline]
+    pub fn cbc_encrypt(&self, iv: &Block, data: &mut [u8]) {
+        let (blocks, _) = Array::slice_as_chunks_mut(data);
+        with!(self, AesKey, key => cbc::Encryptor::inner_iv_init(key, iv.into()).encrypt_blocks(blocks));
+    }
+
+    /// CBC-decrypts whole blocks in place; the same rule for a tail as in [`Self::cbc_encrypt`].
+    #[inline]
+    pub fn cbc_decrypt(&self, iv: &Block, data: &mut [u8]) {
+        let (blocks, _) = Array::slice_as_chunks_mut(data);
+        with!(self, AesKey, key => cbc::Decryptor::inner_iv_init(key, iv.into()).decrypt_blocks(blocks));
+    }
+}
+
+impl core::fmt::Debug for AesKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("AesKey(..)")
+    }
+}
+
+/// An AES-CMAC key. Wiped on drop.
+pub enum CmacKey {
+    /// AES-128
+    K128(Cmac<Aes128>),
+    /// AES-192
+    K192(Cmac<Aes192>),
+    /// AES-256
+    K256(Cmac<Aes256>),
+}
+
+impl CmacKey {
+    /// Expands a key of 16, 24 or 32 bytes.
+    ///
+    /// # Errors
+    /// [`KeyLength`] for any other length.
+    pub fn new(key: &[u8]) -> Result<Self, KeyLength> {
+        let wrong = |_| KeyLength(key.len());
+        Ok(match key.len() {
+            16 => Self::K128(<Cmac<Aes128> as KeyInit>::new_from_slice(key).map_err(wrong)?),
+            24 => Self::K192(<Cmac<Aes192> as KeyInit>::new_from_slice(key).map_err(wrong)?),
+            32 => Self::K256(<Cmac<Aes256> as KeyInit>::new_from_slice(key).map_err(wrong)?),
+            other => return Err(KeyLength(other)),
+        })
+    }
+
+    /// The CMAC of the parts, one after another.
+    ///
+    /// Takes `&mut self` because the running state lives beside the key, so that nothing is expanded twice.
+    #[inline]
+    pub fn mac(&mut self, parts: &[&[u8]]) -> Block {
+        with!(self, CmacKey, key => {
+            for part in parts {
+                Mac::update(key, part);
+            }
+            key.finalize_reset().into_bytes().into()
+        })
+    }
+}
+
+impl core::fmt::Debug for CmacKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("CmacKey(..)")
+    }
+}
