@@ -1,0 +1,26 @@
+//! What is written down for other people: who did what to which card, never a key.
+
+use crate::journal::JournalError;
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened, or is about to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Seconds since 1970-01-01 UTC.
+    pub at: u64,
+    /// What: `put-key.intended`, `put-key.loaded`, `authentication.failed`, ...
+    pub what: String,
+    /// The card, by [`crate::journal::CardId`].
+    pub card: String,
+    /// Details, in words and check values.
+    pub detail: String,
+}
+
+/// Takes events, in order. An event is durable when `record` returns.
+pub trait AuditSink {
+    /// Writes one event.
+    ///
+    /// # Errors
+    /// [`JournalError`], after which the operation stops.
+    fn record(&mut self, event: &Event) -> Result<(), JournalError>;
+}

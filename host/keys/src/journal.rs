@@ -1,0 +1,221 @@
+//! What is written down before a card is changed, and what is read back after a crash.
+//!
+//! A journal is a sequence of [`Record`]s, each durable before the effect that it announces. [`Ledger`] is what the
+//! records add up to: the last counter of each key set, the failed authentications of each card, the key changes that
+//! have begun and not ended.
+
+use cardwright_proto::gp::key::{Kcv, KeySet, Kvn};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Names a card: its KDD in hex, and behind a dash the chip's 12 bytes of CPLC where the card gives them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CardId(pub String);
+
+impl CardId {
+    /// From what the card says before authentication.
+    #[must_use]
+    pub fn new(kdd: &[u8; 10], chip: Option<&[u8; 12]>) -> Self {
+        let kdd = hex::encode_upper(kdd);
+        Self(chip.map_or(kdd.clone(), |chip| format!("{kdd}-{}", hex::encode_upper(chip))))
+    }
+}
+
+impl std::fmt::Display for CardId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names a key set on a card without saying anything about its keys: number and check values.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SetId {
+    /// Key version number.
+    pub kvn: u8,
+    /// Check values of ENC, MAC, DEK in hex, 18 digits.
+    pub kcvs: String,
+}
+
+impl SetId {
+    /// From the number and the check values.
+    #[must_use]
+    pub fn new(kvn: Kvn, kcvs: &KeySet<Kcv>) -> Self {
+        Self { kvn: kvn.byte(), kcvs: kcvs.iter().map(Kcv::to_string).collect() }
+    }
+}
+
+/// A key change on one card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The card.
+    pub card: CardId,
+    /// The keys that the card has before.
+    pub old: SetId,
+    /// The keys that it is to have.
+    pub new: SetId,
+    /// Whether the old set is replaced; else the new one is added beside it.
+    pub replace: bool,
+    /// Where the new keys are kept: a key reference.
+    pub kept_in: String,
+}
+
+/// How a key change ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "how")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The card has the new keys, and proved it.
+    Loaded,
+    /// The card still has the old keys; nothing was changed.
+    NotLoaded,
+    /// The card refused PUT KEY.
+    Refused {
+        /// Its status word.
+        sw: u16,
+    },
+    /// The card answered with other check values than were sent. It stays open: people have to look.
+    EchoMismatch {
+        /// The key version number that it answered with.
+        kvn: u8,
+        /// The check values that it answered with, in hex.
+        kcvs: String,
+    },
+}
+
+/// One entry of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "record")]
+#[non_exhaustive]
+pub enum Record {
+    /// A card was seen at this value of its sequence counter.
+    Counter {
+        /// The card.
+        card: CardId,
+        /// The key set.
+        set: SetId,
+        /// Sequence counter, 24 bits.
+        counter: u32,
+    },
+    /// EXTERNAL AUTHENTICATE is about to be sent. Followed by [`Record::Authenticated`], or it has failed.
+    Authenticating {
+        /// The card.
+        card: CardId,
+        /// The key set.
+        set: SetId,
+    },
+    /// EXTERNAL AUTHENTICATE was accepted.
+    Authenticated {
+        /// The card.
+        card: CardId,
+        /// The key set.
+        set: SetId,
+    },
+    /// A key change is about to be made. The new keys are durable.
+    Intent(Change),
+    /// PUT KEY is about to be sent.
+    Sending(Change),
+    /// A key change has ended.
+    Ended {
+        /// The change.
+        change: Change,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// A journal that cannot be trusted any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal {what}: {error}")]
+pub struct JournalError {
+    /// What was attempted, and where.
+    pub what: String,
+    /// Why it failed.
+    pub error: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Where records go. A record is durable when `append` returns.
+pub trait Journal {
+    /// Writes one record. After an error nothing more may be done to a card: what is durable is not known.
+    ///
+    /// # Errors
+    /// [`JournalError`]
+    fn append(&mut self, record: &Record) -> Result<(), JournalError>;
+
+    /// What all records so far add up to.
+    fn ledger(&self) -> &Ledger;
+}
+
+/// How far a key change has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenChange {
+    /// The change.
+    pub change: Change,
+    /// PUT KEY has been sent, or was about to be.
+    pub sent: bool,
+    /// The card's answer did not fit.
+    pub mismatch: bool,
+}
+
+/// What a journal adds up to.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    counters: BTreeMap<(CardId, SetId), u32>,
+    failures: BTreeMap<CardId, u32>,
+    open: BTreeMap<CardId, OpenChange>,
+}
+
+impl Ledger {
+    /// Takes one more record into account.
+    pub fn apply(&mut self, record: &Record) {
+        match record.clone() {
+            Record::Counter { card, set, counter } => {
+                let last = self.counters.entry((card, set)).or_default();
+                *last = counter.max(*last);
+            }
+            Record::Authenticating { card, .. } => *self.failures.entry(card).or_default() += 1,
+            Record::Authenticated { card, .. } => {
+                self.failures.remove(&card);
+            }
+            Record::Intent(change) => {
+                let open = OpenChange { change: change.clone(), sent: false, mismatch: false };
+                self.open.insert(change.card, open);
+            }
+            Record::Sending(change) => {
+                // A card starts the counter of a whole new set at zero again (AmdD 6.2.2.1).
+                self.counters.remove(&(change.card.clone(), change.new.clone()));
+                let open = OpenChange { change: change.clone(), sent: true, mismatch: false };
+                self.open.insert(change.card, open);
+            }
+            Record::Ended { change, outcome: Outcome::EchoMismatch { .. } } => {
+                let open = OpenChange { change: change.clone(), sent: true, mismatch: true };
+                self.open.insert(change.card, open);
+            }
+            Record::Ended { change, .. } => {
+                self.open.remove(&change.card);
+            }
+        }
+    }
+
+    /// The last sequence counter seen for this card and key set.
+    #[must_use]
+    pub fn last_counter(&self, card: &CardId, set: &SetId) -> Option<u32> {
+        self.counters.get(&(card.clone(), set.clone())).copied()
+    }
+
+    /// EXTERNAL AUTHENTICATEs to this card since the last one that was accepted.
+    #[must_use]
+    pub fn failures(&self, card: &CardId) -> u32 {
+        self.failures.get(card).copied().unwrap_or(0)
+    }
+
+    /// The key change of this card that has not ended.
+    #[must_use]
+    pub fn open_change(&self, card: &CardId) -> Option<&OpenChange> {
+        self.open.get(card)
+    }
+
+    /// All key changes that have not ended.
+    pub fn open_changes(&self) -> impl Iterator<Item = &OpenChange> {
+        self.open.values()
+    }
+}

@@ -1,0 +1,138 @@
+//! KEYREF: how a person names keys, e.g. `kdf3+file:master.hex@0x30`. Never a key itself.
+
+use cardwright_proto::gp::key::Kvn;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// How a card's keys come from what the reference names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// As they are: one key three times, or ENC, MAC, DEK.
+    Plain,
+    /// `kdf3+`: GlobalPlatform KDF3, AES-CMAC over the KDD.
+    Kdf3,
+    /// `visa2+`: 3DES-ECB over KDD bytes 0, 1, 4 to 7.
+    Visa2,
+    /// `emv+`: 3DES-ECB over KDD bytes 4 to 9.
+    Emv,
+}
+
+impl Scheme {
+    /// All of them, plain first.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Kdf3, Self::Visa2, Self::Emv];
+
+    /// What stands before the source; empty for [`Self::Plain`].
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Kdf3 => "kdf3+",
+            Self::Visa2 => "visa2+",
+            Self::Emv => "emv+",
+        }
+    }
+}
+
+/// Where key material is read from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// `file:PATH`: mode 0600, hex, one key or ENC,MAC,DEK.
+    File(PathBuf),
+    /// `fd:N`: an open file descriptor, read once.
+    Fd(u32),
+    /// `prompt`: asked for on the terminal, not echoed.
+    Prompt,
+    /// `gp-test`: the public test key 404142..4F.
+    GpTest,
+}
+
+/// A key reference: scheme, source, and the key set on the card that it is meant for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyRef {
+    /// Diversification.
+    pub scheme: Scheme,
+    /// Where the material is.
+    pub source: Source,
+    /// `@KVN`: the set on the card; `None` for the card's default one.
+    pub kvn: Option<Kvn>,
+}
+
+/// Text that is no key reference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyRefError {
+    /// Neither `file:`, `fd:`, `prompt` nor `gp-test`. The text is not repeated: it may be a key typed by mistake.
+    #[error(
+        "no key reference: write file:PATH, fd:N, prompt or gp-test, with kdf3+, visa2+ or emv+ in front where keys are diversified; a key itself is never given on the command line"
+    )]
+    Source,
+    /// The descriptor is no number, or one of 0, 1, 2.
+    #[error("fd: wants the number of an open descriptor above 2")]
+    Fd,
+    /// `file:` without a path.
+    #[error("file: wants a path")]
+    Path,
+    /// What stands behind `@` is no key version number.
+    #[error("`@` wants a key version number: 1 to 127 (0x01 to 0x7F), or 255 (0xFF) for initial keys")]
+    Kvn,
+}
+
+/// A number as people write it: 48 or 0x30.
+#[must_use]
+pub fn parse_byte(text: &str) -> Option<u8> {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u8::from_str_radix(hex, 16).ok(),
+        None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+impl FromStr for KeyRef {
+    type Err = KeyRefError;
+
+    fn from_str(text: &str) -> Result<Self, KeyRefError> {
+        let diversified = Scheme::ALL.into_iter().filter(|scheme| *scheme != Scheme::Plain);
+        let (scheme, rest) = diversified
+            .filter_map(|scheme| Some((scheme, text.strip_prefix(scheme.prefix())?)))
+            .next()
+            .unwrap_or((Scheme::Plain, text));
+        // A path may hold an @ of its own: only what reads as a number behind the last one is a KVN.
+        let (source, kvn) = match rest.rsplit_once('@') {
+            Some((source, kvn)) if !source.starts_with("file:") || parse_byte(kvn).is_some() => {
+                let kvn = parse_byte(kvn).and_then(|kvn| Kvn::on_card(kvn).ok()).ok_or(KeyRefError::Kvn)?;
+                (source, Some(kvn))
+            }
+            _ => (rest, None),
+        };
+        let source = if let Some(path) = source.strip_prefix("file:") {
+            if path.is_empty() {
+                return Err(KeyRefError::Path);
+            }
+            Source::File(path.into())
+        } else if let Some(fd) = source.strip_prefix("fd:") {
+            let fd = Some(fd).filter(|fd| fd.bytes().all(|b| b.is_ascii_digit())).and_then(|fd| fd.parse().ok());
+            Source::Fd(fd.filter(|fd| *fd > 2).ok_or(KeyRefError::Fd)?)
+        } else {
+            match source {
+                "prompt" => Source::Prompt,
+                "gp-test" => Source::GpTest,
+                _ => return Err(KeyRefError::Source),
+            }
+        };
+        Ok(Self { scheme, source, kvn })
+    }
+}
+
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.scheme.prefix())?;
+        match &self.source {
+            Source::File(path) => write!(f, "file:{}", path.display())?,
+            Source::Fd(fd) => write!(f, "fd:{fd}")?,
+            Source::Prompt => f.write_str("prompt")?,
+            Source::GpTest => f.write_str("gp-test")?,
+        }
+        self.kvn.map_or(Ok(()), |kvn| write!(f, "@{kvn}"))
+    }
+}
