@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Whatever holds keys.
+//!
+//! - [`soft`]: keys in this process's memory.
+//! - [`key_file`]: how they get there: files, descriptors, the terminal; and how new ones become durable.
+//! - [`protect`]: what keeps that memory out of core files and swap.
+
+pub mod key_file;
+pub mod protect;
+pub mod soft;
+
+pub use key_file::{KeyLoadError, Prompt, ensure_durable, load_key, write_key_file};
+pub use protect::{Unprotected, protect_process, scrub_stack};
+pub use soft::SoftVault;

@@ -96,7 +96,8 @@ pub enum Record {
         /// Sequence counter, 24 bits.
         counter: u32,
     },
-    /// EXTERNAL AUTHENTICATE is about to be sent. Followed by [`Record::Authenticated`], or it has failed.
+    /// EXTERNAL AUTHENTICATE is about to be sent. [`Record::Authenticated`] or [`Record::AuthenticationRefused`]
+    /// follows, or nobody knows.
     Authenticating {
         /// The card.
         card: CardId,
@@ -109,6 +110,15 @@ pub enum Record {
         card: CardId,
         /// The key set.
         set: SetId,
+    },
+    /// EXTERNAL AUTHENTICATE was refused: it has cost the card a try.
+    AuthenticationRefused {
+        /// The card.
+        card: CardId,
+        /// The key set.
+        set: SetId,
+        /// The card's status word.
+        sw: u16,
     },
     /// A key change is about to be made. The new keys are durable.
     Intent(Change),
@@ -133,13 +143,14 @@ pub struct JournalError {
     pub error: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Where records go. A record is durable when `append` returns.
+/// Where records go. They are durable when `append` returns.
 pub trait Journal {
-    /// Writes one record. After an error nothing more may be done to a card: what is durable is not known.
+    /// Writes records, in order, at the cost of one fsync. After an error nothing more may be done to a card: what is
+    /// durable is not known, except that it is a first part of them.
     ///
     /// # Errors
     /// [`JournalError`]
-    fn append(&mut self, record: &Record) -> Result<(), JournalError>;
+    fn append(&mut self, records: &[Record]) -> Result<(), JournalError>;
 
     /// What all records so far add up to.
     fn ledger(&self) -> &Ledger;
@@ -156,11 +167,20 @@ pub struct OpenChange {
     pub mismatch: bool,
 }
 
+/// EXTERNAL AUTHENTICATEs to a card since the last one that it accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// Refused by the card: each has cost a try.
+    pub refused: u32,
+    /// Sent, or about to be, without an answer that came back: each may have cost a try.
+    pub unanswered: u32,
+}
+
 /// What a journal adds up to.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     counters: BTreeMap<(CardId, SetId), u32>,
-    failures: BTreeMap<CardId, u32>,
+    failures: BTreeMap<CardId, Failures>,
     open: BTreeMap<CardId, OpenChange>,
 }
 
@@ -172,7 +192,12 @@ impl Ledger {
                 let last = self.counters.entry((card, set)).or_default();
                 *last = counter.max(*last);
             }
-            Record::Authenticating { card, .. } => *self.failures.entry(card).or_default() += 1,
+            Record::Authenticating { card, .. } => self.failures.entry(card).or_default().unanswered += 1,
+            Record::AuthenticationRefused { card, .. } => {
+                let failures = self.failures.entry(card).or_default();
+                failures.unanswered = failures.unanswered.saturating_sub(1);
+                failures.refused += 1;
+            }
             Record::Authenticated { card, .. } => {
                 self.failures.remove(&card);
             }
@@ -204,8 +229,8 @@ impl Ledger {
 
     /// EXTERNAL AUTHENTICATEs to this card since the last one that was accepted.
     #[must_use]
-    pub fn failures(&self, card: &CardId) -> u32 {
-        self.failures.get(card).copied().unwrap_or(0)
+    pub fn failures(&self, card: &CardId) -> Failures {
+        self.failures.get(card).copied().unwrap_or_default()
     }
 
     /// The key change of this card that has not ended.
@@ -219,3 +244,6 @@ impl Ledger {
         self.open.values()
     }
 }
+
+#[cfg(test)]
+mod tests;

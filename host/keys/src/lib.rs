@@ -1,11 +1,15 @@
 //! Keys and the rules about them, without I/O.
 //!
 //! - [`keyref`]: how a person names keys on the command line.
+//! - [`key`]: keys in memory, the text that they are read from, check values.
+//! - [`diversify`]: a card's keys from a master.
 //! - [`vault`]: the port to whatever holds keys: files now, HSMs later.
 //! - [`journal`]: what is written down before a card is changed, and what is read back after a crash.
 //! - [`audit`]: what is written down for other people.
 
 pub mod audit;
+pub mod diversify;
 pub mod journal;
+pub mod key;
 pub mod keyref;
 pub mod vault;

@@ -1,10 +1,22 @@
 //! How bytes reach a card: PC/SC readers, vpcd sockets, simulated cards in process.
 //!
-//! [`open`] takes the URI of `--reader`. Every way is a [`Transport`].
+//! [`open`] takes the URI of `--reader`. Every way is a [`Transport`]. [`edge`] is for programs that hold `apdu-core`
+//! types.
 
+pub mod edge;
 mod error;
+mod pcsc;
+mod uri;
+pub mod virtual_card;
+pub mod vpcd;
 
-pub use error::LinkError;
+pub use error::{LinkError, Lost};
+pub use pcsc::{Pcsc, ReaderInfo, readers};
+pub use virtual_card::{SmartCard, Torn, VirtualCard};
+pub use vpcd::Vpcd;
+
+use std::time::Duration;
+use uri::Uri;
 
 /// A card behind a reader, powered and ready for commands.
 pub trait Transport {
@@ -43,5 +55,43 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn name(&self) -> &str {
         (**self).name()
+    }
+}
+
+/// How long [`open`] and what it opens may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// For each command. Simulated cards in process have no need of it.
+    pub time_limit: Duration,
+    /// For a virtual card to dial in.
+    pub wait: Duration,
+}
+
+impl Default for OpenOptions {
+    /// 30 s for a command (generating an RSA key takes many cards more than ten), 10 s for a card to dial in.
+    fn default() -> Self {
+        Self { time_limit: Duration::from_secs(30), wait: Duration::from_secs(10) }
+    }
+}
+
+/// Opens `pcsc:NAME-PART`, `vpcd:PORT` (1 to 65535, on 127.0.0.1) or `sim:PROFILE`, and powers the card.
+///
+/// # Errors
+/// [`LinkError::Uri`] for any other text; the rest as [`Pcsc::connect`], [`Vpcd::listen`] and
+/// [`VirtualCard::from_profile`] say.
+pub fn open(uri: &str, options: &OpenOptions) -> Result<Box<dyn Transport>, LinkError> {
+    Ok(match uri.parse()? {
+        Uri::Pcsc(name_part) => Box::new(Pcsc::connect(&name_part, options.time_limit)?),
+        Uri::Vpcd(port) => Box::new(Vpcd::listen(port, options.wait, options.time_limit)?),
+        Uri::Sim(profile) => Box::new(VirtualCard::from_profile(&profile)?),
+    })
+}
+
+/// Refuses what is no command and what the link cannot carry, before anything is sent.
+fn check_length(command: &[u8], max: usize) -> Result<(), LinkError> {
+    match command.len() {
+        len @ 0..4 => Err(LinkError::TooShort(len)),
+        len if len > max => Err(LinkError::TooLong(len)),
+        _ => Ok(()),
     }
 }

@@ -267,8 +267,11 @@ impl SoftCipher {
     /// Derives the session keys from the static Key-ENC and Key-MAC (AmdD 6.2.1); they are as long as these.
     ///
     /// # Errors
-    /// [`KeyLength`]
+    /// [`KeyLength`], also where Key-ENC is not as long as Key-MAC: a set has keys of one length (AmdD 5.1).
     pub fn derive(key_enc: &[u8], key_mac: &[u8], context: &kdf::Context) -> Result<Self, KeyLength> {
+        if key_enc.len() != key_mac.len() {
+            return Err(KeyLength(key_enc.len()));
+        }
         let mut from_mac = CmacKey::new(key_mac)?;
         let mut key = Zeroizing::new([0; 32]);
         let key = key.get_mut(..key_mac.len()).ok_or(KeyLength(key_mac.len()))?;

@@ -14,7 +14,7 @@ const INS_GET_RESPONSE: u8 = 0xC0;
 const MAX_ROUNDS: u16 = 512;
 
 /// What to do next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Send the first command again, asking for this many bytes (6Cxx).
     Again(Ne),

@@ -127,3 +127,31 @@ pub fn parse_key_information(template: &[u8]) -> Result<Vec<KeyInformation>, GpE
     }
     Ok(keys)
 }
+
+/// A secure channel protocol that a card announces (64 in its card recognition data).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// 02, 03, ...
+    pub scp: u8,
+    /// Its "i" parameter.
+    pub i: u8,
+}
+
+/// {iso(1) member-body(2) country-USA(840) globalPlatform(114283) 4}: what stands before protocol and "i" (CS H.2).
+const SCP_OID: [u8; 7] = [0x2A, 0x86, 0x48, 0x86, 0xFC, 0x6B, 0x04];
+
+/// The protocols in card data (the value of 66): each 64 within 73 holds an object identifier. What is malformed is
+/// passed over: a card describes itself here, and nothing rests on it.
+#[must_use]
+pub fn protocols(card_data: &[u8]) -> Vec<Protocol> {
+    let recognition = tlv::find(card_data, 0x73).unwrap_or_default();
+    let announced = Items::new(recognition).flatten().filter(|item| item.is(0x64));
+    let oids = announced.filter_map(|item| tlv::find(item.value, 0x06).ok());
+    oids.filter_map(|oid| match *oid.strip_prefix(&SCP_OID)? {
+        [scp, i] => Some(Protocol { scp, i }),
+        // i of 80 and above takes two bytes in an object identifier.
+        [scp, 0x81, i] => Some(Protocol { scp, i: 0x80 | i }),
+        _ => None,
+    })
+    .collect()
+}

@@ -86,8 +86,7 @@ impl<C: SessionCipher> AwaitAuthentication<C> {
         }
         let len = self.options.mode().width();
         let (cryptogram, mac) = command.data.split_at_checked(len).ok_or(ScpError::CommandMac)?;
-        let mut expected = ExternalAuthenticate::new(level, &self.host_cryptogram);
-        expected.set_mac(&Token::cut([0; 16], self.options.mode()));
+        let expected = ExternalAuthenticate::new(level, &self.host_cryptogram);
         let header = [class.mac_byte(), command.header.ins, command.header.p1, command.header.p2];
         let expected_mac = self.channel.command_mac(header, &[expected.lc()], cryptogram)?;
         let good = self.host_cryptogram.bytes().ct_eq(cryptogram) & expected_mac[..len].ct_eq(mac);

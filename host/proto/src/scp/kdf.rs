@@ -4,7 +4,8 @@
 //! (1, from 1), context. The counter stands behind L, in the middle of the fixed data.
 
 use super::{Mode, Token};
-use crate::block::CmacKey;
+use crate::block::{BLOCK, CmacKey};
+use zeroize::Zeroizing;
 
 /// What is derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,14 +94,16 @@ pub fn label(constant: Constant, bits: u16, counter: u8) -> [u8; 16] {
 
 /// Fills `out` (8 to 32 bytes) with derived bytes.
 pub fn derive(key: &mut CmacKey, constant: Constant, context: &Context, out: &mut [u8]) {
-    derive_over(key, constant, context.bytes(), out);
+    let bits = u16::try_from(out.len() * 8).unwrap_or(u16::MAX);
+    let label = label(constant, bits, 0);
+    derive_around(key, &label[..15], context.bytes(), out);
 }
 
-/// [`derive`] over a context of any length: what NIST's vectors need.
-pub fn derive_over(key: &mut CmacKey, constant: Constant, context: &[u8], out: &mut [u8]) {
-    let bits = u16::try_from(out.len() * 8).unwrap_or(u16::MAX);
-    for (counter, piece) in (1..=u8::MAX).zip(out.chunks_mut(16)) {
-        let block = zeroize::Zeroizing::new(key.mac(&[&label(constant, bits, counter), context]));
+/// SP 800-108 in counter mode with any fixed data around a one-byte counter: fills `out` (at most 255 blocks) with
+/// CMAC(before, 1, after), CMAC(before, 2, after), ...
+pub fn derive_around(key: &mut CmacKey, before: &[u8], after: &[u8], out: &mut [u8]) {
+    for (counter, piece) in (1..=u8::MAX).zip(out.chunks_mut(BLOCK)) {
+        let block = Zeroizing::new(key.mac(&[before, &[counter], after]));
         piece.copy_from_slice(&block[..piece.len()]);
     }
 }

@@ -1,0 +1,39 @@
+# Each target does its own set-up: see scripts/setup.sh. What they need first is cargo, make and a POSIX shell.
+
+help:
+	@echo 'make demo     load keys onto 20 simulated cards'
+	@echo 'make test     every check and test'
+	@echo 'make bench    speed, beside the same work done bare'
+	@echo 'make fuzz     ten minutes for each fuzz target (SHORT=1: ten seconds)'
+	@echo 'make mutants  which changes to the protocol and journal code no test notices'
+	@echo 'make doc      API documentation, and the book where mdbook is installed'
+	@echo 'make fmt      format the Rust code'
+
+demo:
+	@scripts/setup.sh demo
+	@cargo run --release --locked --package cardwright --bin cardwright -- demo
+
+test:
+	@scripts/test.sh
+
+bench:
+	@scripts/setup.sh demo
+	cargo bench --workspace --locked --bench '*'
+
+fuzz:
+	@scripts/setup.sh demo
+	@scripts/fuzz.sh $(if $(SHORT),10,600)
+
+mutants:
+	@scripts/setup.sh test
+	@scripts/mutants.sh
+
+doc:
+	@scripts/setup.sh demo
+	cargo doc --workspace --locked --no-deps
+	@if command -v mdbook >/dev/null; then mdbook build docs; else echo 'SKIPPED the book: mdbook is not installed'; fi
+
+fmt:
+	cargo fmt --all
+
+.PHONY: help demo test bench fuzz mutants doc fmt

@@ -1,0 +1,190 @@
+//! Key material from where a key reference points, and into a file.
+//!
+//! A key file is text of [`KeyMaterial::parse`], readable by its owner alone. What is checked is the opened file, by
+//! its descriptor, so that nobody can put another one under the name in between. Symbolic links are followed for the
+//! same reason: owner, mode and kind are those of the file that is read, and secrets are often mounted as links.
+
+use cardwright_keys::key::{KeyMaterial, KeyTextError};
+use cardwright_keys::keyref::{KeyRef, Scheme, Source};
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The most bytes that a key file may have. The longest sensible one has under 200.
+const LIMIT: usize = 4096;
+
+/// Asks a person.
+pub trait Prompt {
+    /// A line typed without echo. `what` says what is wanted, without a colon at its end.
+    ///
+    /// # Errors
+    /// Where there is no terminal, or it was closed.
+    fn secret(&mut self, what: &str) -> io::Result<Zeroizing<String>>;
+}
+
+/// Why key material was not read or written. The paths are those of the key reference; no key text is ever repeated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyLoadError {
+    /// The system refused.
+    #[error("{source_name} cannot be {attempt}: {error}")]
+    Io {
+        /// The key reference's source.
+        source_name: String,
+        /// What was attempted, as in "cannot be ...".
+        attempt: &'static str,
+        /// The system's answer.
+        error: io::Error,
+    },
+    /// A directory, a device, a pipe.
+    #[error("`{}` is no regular file; a key from a pipe is given as fd:N", .0.display())]
+    NotAFile(PathBuf),
+    /// Others may read or write it.
+    #[error("`{p}` has mode {mode:04o}: others can get at the key; run `chmod 600 {p}`, and replace the key if they may have read it", p = .path.display())]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another user can change it at any time.
+    #[error("`{p}` belongs to user {owner}, and this runs as user {user}: run as its owner, or `chown {user} {p}`", p = .path.display())]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// The file's owner.
+        owner: u32,
+        /// The effective user.
+        user: u32,
+    },
+    /// More than 4096 bytes.
+    #[error("{0} holds more than 4096 bytes: that is no key")]
+    TooLong(String),
+    /// The text is no key.
+    #[error("{source_name}: {error}")]
+    Text {
+        /// The key reference's source.
+        source_name: String,
+        /// What is wrong with it.
+        error: KeyTextError,
+    },
+    /// [`write_key_file`] never writes over a file.
+    #[error("`{}` exists already: a key file is never overwritten; name another, or move it away", .0.display())]
+    Exists(PathBuf),
+}
+
+/// Reads the material that a key reference leads to. Its diversification is not applied.
+///
+/// `fd:N` is read to its end, by opening `/dev/fd/N`: a pipe is empty afterwards, and a socket cannot be used.
+///
+/// # Errors
+/// [`KeyLoadError`]
+pub fn load_key(key: &KeyRef, prompt: &mut dyn Prompt) -> Result<KeyMaterial, KeyLoadError> {
+    let name = KeyRef { scheme: Scheme::Plain, source: key.source.clone(), kvn: None }.to_string();
+    let failed = |error| io_error(&name, "read", error);
+    match &key.source {
+        Source::GpTest => Ok(KeyMaterial::gp_test()),
+        Source::File(path) => read(&open_key_file(path)?, &name),
+        Source::Fd(fd) => read(&File::open(format!("/dev/fd/{fd}")).map_err(failed)?, &name),
+        Source::Prompt => {
+            let what = format!("Key for `{key}` (hex; one key, or ENC,MAC,DEK)");
+            parse(prompt.secret(&what).map_err(failed)?.as_bytes(), &name)
+        }
+    }
+}
+
+fn io_error(source_name: &str, attempt: &'static str, error: io::Error) -> KeyLoadError {
+    KeyLoadError::Io { source_name: source_name.to_owned(), attempt, error }
+}
+
+fn file_error(path: &Path, attempt: &'static str, error: io::Error) -> KeyLoadError {
+    io_error(&format!("`{}`", path.display()), attempt, error)
+}
+
+fn parse(text: &[u8], name: &str) -> Result<KeyMaterial, KeyLoadError> {
+    KeyMaterial::parse(text).map_err(|error| KeyLoadError::Text { source_name: name.to_owned(), error })
+}
+
+fn read(mut from: &File, name: &str) -> Result<KeyMaterial, KeyLoadError> {
+    // One byte more than allowed, so that it shows; never grown, so that no copy stays behind. On the heap, where
+    // moving it leaves none either.
+    let mut text = Zeroizing::new(vec![0; LIMIT + 1]);
+    let mut len = 0;
+    loop {
+        match from.read(&mut text[len..]) {
+            Ok(0) if len > LIMIT => return Err(KeyLoadError::TooLong(name.to_owned())),
+            Ok(0) => return parse(&text[..len], name),
+            Ok(more) => len += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(io_error(name, "read", error)),
+        }
+    }
+}
+
+/// Opens a key file, and checks what was opened.
+fn open_key_file(path: &Path) -> Result<File, KeyLoadError> {
+    let failed = |error| file_error(path, "read", error);
+    // A named pipe would block the opening until somebody writes.
+    let mut options = OpenOptions::new();
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = options.read(true).custom_flags(flags).open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    let (owner, user) = (meta.uid(), rustix::process::geteuid().as_raw());
+    let mode = meta.mode() & 0o7777;
+    if !meta.is_file() {
+        return Err(KeyLoadError::NotAFile(path.to_owned()));
+    }
+    if owner != user {
+        return Err(KeyLoadError::Owner { path: path.to_owned(), owner, user });
+    }
+    if mode & 0o077 != 0 {
+        return Err(KeyLoadError::Mode { path: path.to_owned(), mode });
+    }
+    Ok(file)
+}
+
+/// Makes a key file that was found to survive a power cut: its bytes, and its name in the directory.
+///
+/// # Errors
+/// [`KeyLoadError`]: the same checks as for reading, and [`KeyLoadError::Io`] where the system cannot promise it.
+pub fn ensure_durable(path: &Path) -> Result<(), KeyLoadError> {
+    let file = open_key_file(path)?;
+    file.sync_all().map_err(|error| file_error(path, "made durable", error))?;
+    sync_directory(path)
+}
+
+/// The directory that holds the name, and the one that holds the file where the name is a symbolic link.
+fn sync_directory(path: &Path) -> Result<(), KeyLoadError> {
+    let failed = |error| file_error(path, "made durable", error);
+    let real = path.canonicalize().map_err(failed)?;
+    for name in [path, &real] {
+        let directory = name.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Writes new keys into a new file of mode 0600. They are durable when it returns; on an error there is no file.
+///
+/// # Errors
+/// [`KeyLoadError::Exists`], [`KeyLoadError::Io`].
+pub fn write_key_file(path: &Path, material: &KeyMaterial) -> Result<(), KeyLoadError> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => KeyLoadError::Exists(path.to_owned()),
+        _ => file_error(path, "created", error),
+    })?;
+    let written = file.write_all(material.text().as_bytes()).and_then(|()| file.sync_all());
+    let durable = written.map_err(|error| file_error(path, "written", error)).and_then(|()| sync_directory(path));
+    if durable.is_err() {
+        // Half a key helps nobody. The first error is the one to report.
+        drop(std::fs::remove_file(path));
+    }
+    durable
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! The simulated card, seen through APDUs: the protocol crate's host side against it.
+
+#[cfg(test)]
+mod host;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod runtime;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod state;
+#[cfg(test)]
+mod tears;

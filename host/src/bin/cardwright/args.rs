@@ -1,0 +1,249 @@
+//! The arguments, as clap reads them. No argument takes a key; key references are read in [`crate::setup`], so that a
+//! key typed in their place is not repeated in an error.
+
+use cardwright_keys::keyref::parse_byte;
+use cardwright_proto::gp::key::Kvn;
+use cardwright_proto::scp::{Mode, SecurityLevel};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Loads, splits, rotates and proves smart-card keys.
+#[derive(Debug, Parser)]
+#[command(name = "cardwright", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Key references (KEYREF), with @KVN behind for a certain key set on the card:
+  file:PATH    mode 0600, hex: one key, or ENC,MAC,DEK
+  fd:N         an open file descriptor, read once
+  prompt       asked for on the terminal
+  gp-test      the public test key 404142..4F; never tried unless named
+  kdf3+, visa2+, emv+ in front: diversified per card, e.g. kdf3+file:master.hex
+
+Exit codes: 0 done, 2 usage, 3 reader or link, 4 card refused, 5 keys do not match (nothing sent),
+6 card blocked or at risk, 7 integrity failure, 8 vault or HSM, 9 registry or journal";
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// The reader: pcsc:NAME-PART, vpcd:PORT (a virtual card dials in), sim:PROFILE (a simulated card in process)
+    #[arg(long, global = true, env = "CARDWRIGHT_READER", value_name = "URI")]
+    pub(crate) reader: Option<String>,
+    /// Print one JSON object on standard output
+    #[arg(long, global = true, env = "CARDWRIGHT_JSON")]
+    pub(crate) json: bool,
+    /// Configuration file (TOML: reader, state-dir, time-limit, wait)
+    #[arg(long, global = true, env = "CARDWRIGHT_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the journal and the audit log are kept
+    #[arg(long, global = true, env = "CARDWRIGHT_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Seconds that a card may take for one APDU [default: 60]
+    #[arg(long, global = true, env = "CARDWRIGHT_TIME_LIMIT", value_name = "SECONDS")]
+    pub(crate) time_limit: Option<u64>,
+    /// Seconds to wait for a virtual card to dial in [default: 30]
+    #[arg(long, global = true, env = "CARDWRIGHT_WAIT", value_name = "SECONDS")]
+    pub(crate) wait: Option<u64>,
+    /// Say more on standard error: -v steps, -vv commands in plain form, key material blanked
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the PC/SC readers
+    Readers,
+    /// Show what the card says about itself, without authenticating
+    Info(InfoArgs),
+    /// Send APDUs, in clear or through a secure channel
+    Apdu(ApduArgs),
+    /// Change what is on a card
+    Card {
+        #[command(subcommand)]
+        command: CardCommand,
+    },
+    /// Simulated cards
+    Sim {
+        #[command(subcommand)]
+        command: SimCommand,
+    },
+    /// Load diversified keys onto simulated cards in process, and verify each
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CardCommand {
+    /// The card's secure channel keys
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Load a new key set, verify it, or finish a change that was interrupted
+    Put(PutArgs),
+    /// Find out which keys a card has: one INITIALIZE UPDATE, candidates tried offline
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimCommand {
+    /// Put a simulated card behind vpcd: it dials 127.0.0.1:PORT, where a reader listens
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// Application to select first (hex); default: the issuer security domain
+    #[arg(long, value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
+    pub(crate) aid: Bytes,
+}
+
+/// The secure channel, as a person chooses it.
+#[derive(Debug, Args)]
+pub(crate) struct ChannelArgs {
+    /// Application whose secure channel it is (hex); default: the issuer security domain
+    #[arg(long, value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
+    pub(crate) aid: Bytes,
+    /// s8 or s16; default: s8, and s16 where the card asks for it
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub(crate) mode: Option<Mode>,
+    /// Authenticate although earlier failures on record say that it may block the card
+    #[arg(long)]
+    pub(crate) accept_risk: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApduArgs {
+    /// Command APDUs in hex, sent in this order
+    #[arg(required = true, value_name = "HEX")]
+    pub(crate) commands: Vec<String>,
+    /// Open a secure channel with these keys first
+    #[arg(long, value_name = "KEYREF[@KVN]")]
+    pub(crate) secure: Option<KeyText>,
+    /// Security level: 00, 01, 03, 11, 13 or 33; default: the highest that the card offers
+    #[arg(long, value_name = "LEVEL", value_parser = level, requires = "secure")]
+    pub(crate) level: Option<SecurityLevel>,
+    /// Send commands of more than 255 bytes as a chain of short ones, not with extended length
+    #[arg(long)]
+    pub(crate) chain: bool,
+    /// Do not send what comes after a command that the card refused
+    #[arg(long)]
+    pub(crate) stop_on_error: bool,
+    #[command(flatten)]
+    pub(crate) channel: ChannelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PutArgs {
+    /// The keys that the card has now
+    #[arg(long, value_name = "KEYREF[@KVN]")]
+    pub(crate) key: KeyText,
+    /// The keys that it is to have: from a file, which is where they are kept
+    #[arg(long, value_name = "KEYREF")]
+    pub(crate) new: KeyText,
+    /// Key version number of the new set: 1 to 127, or 0x01 to 0x7F
+    #[arg(long, value_name = "KVN", value_parser = kvn)]
+    pub(crate) kvn: Kvn,
+    /// Replace the present set; otherwise the new one is added
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Send key blocks without the key-length byte (CS 11.8.2.3); default: with it (AmdD table 7-10)
+    #[arg(long)]
+    pub(crate) bare: bool,
+    /// Print the commands in plain form, and what cannot be undone; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) channel: ChannelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// A candidate; without a diversification in front it is tried with every one. May be given again
+    #[arg(long, required = true, value_name = "KEYREF[@KVN]")]
+    pub(crate) key: Vec<KeyText>,
+    /// More candidates
+    #[arg(value_name = "KEYREF")]
+    pub(crate) more: Vec<KeyText>,
+    /// Application whose secure channel it is (hex); default: the issuer security domain
+    #[arg(long, value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
+    pub(crate) aid: Bytes,
+    /// s8 or s16; default: s8, and s16 where the card asks for it
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub(crate) mode: Option<Mode>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The port on which the reader listens: vpcd's 35963, or that of --reader vpcd:PORT
+    #[arg(long)]
+    pub(crate) port: u16,
+    /// The card: words as in --reader sim:PROFILE, e.g. aes256,s16,state=card.img
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) profile: String,
+    /// Dial again when the reader goes away, until stopped
+    #[arg(long)]
+    pub(crate) reconnect: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How many cards
+    #[arg(long, default_value_t = 20)]
+    pub(crate) cards: u32,
+    /// Keep master key, journal and audit log in this new directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+/// Text where a key reference belongs. Not shown in Debug: somebody may have typed a key.
+#[derive(Clone)]
+pub(crate) struct KeyText(pub(crate) String);
+
+impl From<String> for KeyText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyText(..)")
+    }
+}
+
+/// Bytes given in hex.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+fn aid(text: &str) -> Result<Bytes, &'static str> {
+    let bytes = hex::decode(text).map_err(|_| "an AID is given in hex")?;
+    if bytes.is_empty() || (5..=16).contains(&bytes.len()) { Ok(Bytes(bytes)) } else { Err("an AID has 5 to 16 bytes") }
+}
+
+fn mode(text: &str) -> Result<Mode, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "s8" => Ok(Mode::S8),
+        "s16" => Ok(Mode::S16),
+        _ => Err("s8 or s16"),
+    }
+}
+
+fn level(text: &str) -> Result<SecurityLevel, &'static str> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let byte = Some(digits).filter(|d| d.len() == 2).and_then(|d| u8::from_str_radix(d, 16).ok());
+    byte.and_then(|byte| SecurityLevel::new(byte).ok()).ok_or("00, 01, 03, 11, 13 and 33 exist")
+}
+
+fn kvn(text: &str) -> Result<Kvn, &'static str> {
+    let byte = parse_byte(text).ok_or("a number: 48 or 0x30")?;
+    Kvn::target(byte).map_err(|_| "a new key set has a number from 1 to 127 (0x01 to 0x7F)")
+}

@@ -1,0 +1,55 @@
+//! The command line. One file a command group; [`advice`] turns every error into an exit code and a next step.
+
+mod advice;
+mod apdu;
+mod args;
+mod config;
+mod demo;
+mod info;
+mod keys;
+mod output;
+mod readers;
+mod setup;
+mod sim;
+
+use advice::Failure;
+use args::{CardCommand, Cli, Command, KeysCommand, SimCommand};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything secret can be in memory.
+    let unprotected = cardwright_hsm::protect_process();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout with 0, usage errors to stderr with 2.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return error.print().map_or(ExitCode::from(2), |()| ExitCode::from(code));
+        }
+    };
+    setup::start_tracing(cli.global.verbose);
+    for measure in &unprotected {
+        tracing::info!("{measure}");
+    }
+    let json = cli.global.json;
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let global = config::complete(cli.global)?;
+    match cli.command {
+        Command::Readers => readers::run(&global),
+        Command::Info(args) => info::run(&global, &args),
+        Command::Apdu(args) => apdu::run(&global, &args),
+        Command::Card { command: CardCommand::Keys { command: KeysCommand::Put(args) } } => keys::put(&global, &args),
+        Command::Card { command: CardCommand::Keys { command: KeysCommand::Check(args) } } => {
+            keys::check(&global, &args)
+        }
+        Command::Sim { command: SimCommand::Serve(args) } => sim::serve(&args, global.wait),
+        Command::Demo(args) => demo::run(&global, &args),
+    }
+}

@@ -1,0 +1,109 @@
+//! What commands share before they start: the reader, the keys, the books, the trace.
+
+use crate::advice::Failure;
+use crate::args::{ChannelArgs, KeyText};
+use crate::config::Settings;
+use cardwright::books::{Forgetful, Memory};
+use cardwright::card::Card;
+use cardwright::journal_file::{FileAudit, FileJournal};
+use cardwright::session::Choices;
+use cardwright_hsm::{Prompt, SoftVault, load_key};
+use cardwright_keys::audit::AuditSink;
+use cardwright_keys::journal::Journal;
+use cardwright_keys::keyref::KeyRef;
+use cardwright_link::{OpenOptions, Transport};
+use cardwright_proto::scp::SecurityLevel;
+use std::io::IsTerminal;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use tracing::level_filters::LevelFilter;
+use zeroize::Zeroizing;
+
+/// A card behind whatever `--reader` named.
+pub(crate) type AnyCard = Card<Box<dyn Transport>>;
+
+/// -v steps, -vv commands; always on standard error.
+pub(crate) fn start_tracing(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+/// Connects to the card.
+pub(crate) fn open_card(settings: &Settings) -> Result<AnyCard, Failure> {
+    let uri = settings.reader.as_deref().ok_or(Failure::NoReader)?;
+    let options = OpenOptions { time_limit: settings.time_limit, wait: settings.wait };
+    let link = cardwright_link::open(uri, &options)?;
+    tracing::info!("reader {}, ATR {}", crate::output::harmless(link.name()), hex::encode_upper(link.atr()));
+    Ok(Card::new(link))
+}
+
+/// Reads a key reference; the text itself is in no error.
+pub(crate) fn key_ref(text: &KeyText) -> Result<KeyRef, Failure> {
+    Ok(text.0.parse()?)
+}
+
+/// Loads the material behind each reference, each source once.
+pub(crate) fn load_vault<'k>(keys: impl IntoIterator<Item = &'k KeyRef>) -> Result<SoftVault, Failure> {
+    let mut vault = SoftVault::new();
+    for key in keys {
+        if !vault.holds(key) {
+            vault.load(key, load_key(key, &mut Terminal)?);
+        }
+    }
+    Ok(vault)
+}
+
+/// Asks on the terminal, without echo.
+struct Terminal;
+
+impl Prompt for Terminal {
+    fn secret(&mut self, what: &str) -> std::io::Result<Zeroizing<String>> {
+        rpassword::prompt_password(format!("{what}: ")).map(Zeroizing::new)
+    }
+}
+
+/// The channel that a person chose.
+pub(crate) fn choices(channel: &ChannelArgs, level: Option<SecurityLevel>) -> Choices {
+    Choices { aid: channel.aid.0.clone(), mode: channel.mode, level, accept_risk: channel.accept_risk }
+}
+
+/// Journal and audit sink behind the settings.
+pub(crate) struct Kept {
+    pub(crate) journal: Box<dyn Journal>,
+    pub(crate) audit: Box<dyn AuditSink>,
+}
+
+/// Opens journal and audit log in the state directory. A simulated card that ends with this process (`sim:` without
+/// `state=`) needs no record that outlives it.
+pub(crate) fn open_books(settings: &Settings) -> Result<Kept, Failure> {
+    let passing = settings.reader.as_deref().is_some_and(|uri| uri.starts_with("sim:") && !uri.contains("state="));
+    if passing && settings.state_dir.is_none() {
+        return Ok(Kept { journal: Box::<Memory>::default(), audit: Box::new(Forgetful) });
+    }
+    file_books(&settings.state_dir()?)
+}
+
+/// Journal and audit log in this directory, which is made where it is missing.
+pub(crate) fn file_books(dir: &Path) -> Result<Kept, Failure> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| Failure::File { path: dir.to_owned(), error })?;
+    let journal = FileJournal::open(&dir.join("journal.log"))?;
+    let audit = FileAudit::open(&dir.join("audit.log"))?;
+    if journal.torn() > 0 {
+        tracing::warn!(
+            "the journal's last {} bytes were never whole (a crash while writing): left out",
+            journal.torn()
+        );
+    }
+    Ok(Kept { journal: Box::new(journal), audit: Box::new(audit) })
+}

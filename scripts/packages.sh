@@ -1,0 +1,68 @@
+# Sourced. Finds out which Debian packages are missing by looking for what they bring, and installs these.
+# shellcheck shell=sh
+
+# Whether what the package brings is there, from whatever source.
+has_package() {
+    case "$1" in
+        gcc) command -v cc >/dev/null ;;
+        libc6-dev) [ -e /usr/include/stdlib.h ] ;;
+        make | pkg-config | pcscd | gdb | shellcheck) command -v "$1" >/dev/null ;;
+        libpcsclite-dev) pkg-config --exists libpcsclite 2>/dev/null ;;
+        vsmartcard-vpcd) ls /usr/lib/pcsc/drivers/serial/libifdvpcd.so* >/dev/null 2>&1 ;;
+        iproute2) command -v ip >/dev/null ;;
+        util-linux) command -v unshare >/dev/null ;;
+        python3) [ -x /usr/bin/python3 ] ;;
+        python3-venv) /usr/bin/python3 -c 'import ensurepip' 2>/dev/null ;;
+        python3-pyscard) /usr/bin/python3 -c 'import smartcard' 2>/dev/null ;;
+        *) dpkg-query -W "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
+# Prints those of its arguments that are missing.
+missing_packages() {
+    for package in "$@"; do
+        has_package "$package" || printf '%s ' "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# need_packages PACKAGE...: installs those that are missing. Fails, and says what is missing, where it cannot.
+need_packages() {
+    # Daemons and ip live here, and are no part of an ordinary user's PATH.
+    PATH="$PATH:/usr/sbin:/sbin"
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "Missing: $missing" >&2
+        echo "These are the names of Debian and Ubuntu packages, and this system has no apt-get to install them with." >&2
+        echo "Install what they are called here, and try again." >&2
+        return 1
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        echo "Missing: $missing" >&2
+        echo "Installing packages wants root, and there is no sudo. As root, do this, and try again:" >&2
+        echo "    apt-get update && apt-get install --no-install-recommends $missing" >&2
+        return 1
+    fi
+    echo "Installing Debian packages: $missing"
+    # shellcheck disable=SC2086 # a list of names
+    if ! { as_root apt-get -q update &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing; }; then
+        echo "apt-get could not install: $missing" >&2
+        return 1
+    fi
+    missing=$(missing_packages "$@")
+    [ -z "$missing" ] || {
+        echo "apt-get installed everything, and these are still not usable: $missing" >&2
+        return 1
+    }
+}

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Makes a machine ready: `scripts/setup.sh demo` for building and running, `scripts/setup.sh test` for the tests too.
+# Does nothing, and asks nothing of the network, where all is there.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+
+case "${1:-}" in
+    demo | test) ;;
+    *)
+        echo "usage: scripts/setup.sh demo|test" >&2
+        exit 2
+        ;;
+esac
+
+command -v cargo >/dev/null || {
+    echo "There is no cargo. Install Rust 1.89 or later, with your distribution's rustup or from rust-lang.org." >&2
+    exit 1
+}
+need_packages gcc libc6-dev pkg-config libpcsclite-dev
+[ "$1" = test ] || exit 0
+
+vsmartcard-setup/install.sh
+need_packages gdb util-linux python3 python3-venv python3-pyscard shellcheck
+scripts/python.sh
+scripts/tool.sh cargo-deny 0.20.2

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Every check and test, one step after another: `make test`. A failed step does not stop the ones behind it.
+# With CI=true nothing that a distribution or a registry has is skipped for want of it.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. scripts/steps.sh
+export PATH="$PWD/.tools/bin:$PATH:/usr/sbin:/sbin"
+
+step 'Set-up' scripts/setup.sh test
+[ "$failed" -eq 0 ] || finish
+step 'Format' cargo fmt --all -- --check
+step 'Shell scripts' shellcheck scripts/*.sh vsmartcard-setup/*.sh .ci/run
+step 'Links in the documents' /usr/bin/python3 scripts/check_links.py
+step 'Lints' cargo clippy --workspace --all-targets --locked -- -D warnings
+step 'Licences, bans, sources' cargo deny --locked check licenses bans sources
+step 'API documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps
+step 'proto without std' cargo build --manifest-path tests/no-std/Cargo.toml --locked --release
+step 'Tests' cargo test --workspace --locked --no-fail-fast
+if ! scripts/fuzz.sh --ready; then
+    skip 'Fuzzing' 'there is no nightly toolchain (rustup toolchain install nightly)'
+else
+    step 'Fuzzing, ten seconds each' scripts/fuzz.sh 10
+fi
+if [ "${CI:-}" = true ]; then
+    # Intended to be added, new files show in the difference as well.
+    step 'Nothing in the work tree changed' sh -c 'git add --intent-to-add . && git --no-pager diff --exit-code'
+fi
+finish
