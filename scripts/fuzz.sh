@@ -26,7 +26,9 @@ fuzz() {
 }
 
 fuzz build
-for target in $(fuzz list); do
+targets=$(fuzz list)
+[ -n "$targets" ]
+for target in $targets; do
     echo "-- $target"
     # What it finds goes to the first directory; the second one is the repository's own corpus.
     mkdir -p "tests/fuzz/target/corpus/$target"

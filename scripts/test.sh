@@ -9,6 +9,8 @@ export PATH="$PWD/.tools/bin:$PATH:/usr/sbin:/sbin"
 step 'Set-up' scripts/setup.sh test
 [ "$failed" -eq 0 ] || finish
 step 'Format' cargo fmt --all -- --check
+step 'Format outside the workspace' \
+    rustfmt --check --edition 2024 tests/fuzz/src/lib.rs tests/fuzz/fuzz_targets/*.rs tests/no-std/src/*.rs
 step 'Shell scripts' shellcheck scripts/*.sh vsmartcard-setup/*.sh .ci/run
 step 'Links in the documents' /usr/bin/python3 scripts/check_links.py
 step 'Lints' cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -16,6 +18,7 @@ step 'Licences, bans, sources' cargo deny --locked check licenses bans sources
 step 'API documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps
 step 'proto without std' cargo build --manifest-path tests/no-std/Cargo.toml --locked --release
 step 'Tests' cargo test --workspace --locked --no-fail-fast
+step 'The corpus of the fuzz targets' cargo test --manifest-path tests/fuzz/Cargo.toml --locked
 if ! scripts/fuzz.sh --ready; then
     skip 'Fuzzing' 'there is no nightly toolchain (rustup toolchain install nightly)'
 else

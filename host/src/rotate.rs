@@ -163,7 +163,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         let Survey { found, change, new } = self.survey(request, &greeting)?;
         match found {
             Found::Old(initialized, candidate) => {
-                self.load(request, initialized, candidate, &change, &new)?;
+                self.load(request, &greeting, (initialized, candidate), &change, &new)?;
                 let (initialized, candidate) = self.under_new_keys(request, &change, &greeting)?;
                 self.verify(initialized, candidate, change, Path::Loaded)
             }
@@ -271,8 +271,8 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
     fn load(
         &mut self,
         request: &Request,
-        initialized: Initialized,
-        candidate: Candidate<V>,
+        greeting: &Greeting,
+        (initialized, candidate): (Initialized, Candidate<V>),
         change: &Change,
         new: &NewKeys<V>,
     ) -> Result<(), Error> {
@@ -286,16 +286,32 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         let opened = initialized.open(self.card, candidate, self.choices, self.books, (&ahead, &then))?;
         let Opened { mut session, .. } = opened;
         let echo = match session.call(&put_key) {
-            Err(Error::Gp(GpError::Refused { sw, .. })) => {
-                let outcome = Outcome::Refused { sw: sw.0 };
-                self.books.append(&[Record::Ended { change: change.clone(), outcome }])?;
-                self.books.tell("put-key.refused", &change.card, sw.to_string())?;
-                return Err(GpError::Refused { command: PutKey::NAME, sw }.into());
-            }
+            Err(Error::Gp(GpError::Refused { sw, .. })) => return self.refused(request, greeting, change, sw),
             other => other?,
         };
-        drop(session);
         if echo == put_key.expected() { Ok(()) } else { Err(self.echo_mismatch(change, &echo)?) }
+    }
+
+    /// No MAC protects an error status word: whether PUT KEY was refused, one more INITIALIZE UPDATE tells. Where the
+    /// card has the new keys all the same, the change goes on.
+    fn refused(
+        &mut self,
+        request: &Request,
+        greeting: &Greeting,
+        change: &Change,
+        sw: StatusWord,
+    ) -> Result<(), Error> {
+        let loaded = match self.initialize(Some(request.target), greeting) {
+            Ok(initialized) => initialized.try_key(self.vault, request.new.key())?.matched.accepted(),
+            Err(Error::Scp { error: ScpError::InitializeRefused(_), .. }) => false,
+            Err(error) => return Err(error),
+        };
+        if loaded {
+            return Ok(());
+        }
+        self.books.append(&[Record::Ended { change: change.clone(), outcome: Outcome::Refused { sw: sw.0 } }])?;
+        self.books.tell("put-key.refused", &change.card, sw.to_string())?;
+        Err(GpError::Refused { command: PutKey::NAME, sw }.into())
     }
 
     /// What contradicts itself is refused before anything is written down or sent.

@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The harness of the end-to-end tests: the real program in a process of its own, against a card in this one, which a
+//! vpcd socket connects. So the program can be killed while the card lives on, and the card torn while the program does.
+//!
+//! - [`cli`]: the program, its files and its output.
+//! - [`gate`]: a card that counts commands, and does something at a chosen one.
+
+// A harness fails by panicking, with what it saw.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod cli;
+pub mod gate;

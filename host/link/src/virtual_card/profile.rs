@@ -89,7 +89,12 @@ impl Profile {
     /// A new card's identity.
     pub(super) fn identity(&self) -> Result<Identity, LinkError> {
         let options = self.options().map_err(LinkError::CardState)?;
-        let serial = self.serial.unwrap_or([0, 0, 0, 1]);
+        let serial = match self.serial {
+            Some(serial) => serial,
+            None if self.seed.is_some() => [0, 0, 0, 1],
+            // Two cards with one identity would look to a host like one that was rolled back.
+            None => random_serial()?,
+        };
         let kdd = self.kdd.unwrap_or_else(|| {
             let mut kdd = *b"CWRT\0\0\0\0\0\0";
             kdd[6..].copy_from_slice(&serial);
@@ -123,6 +128,12 @@ impl Profile {
             None => Ok(()),
         }
     }
+}
+
+fn random_serial() -> Result<[u8; 4], LinkError> {
+    let mut serial = [0; 4];
+    getrandom::fill(&mut serial).map_err(|error| LinkError::CardState(error.to_string()))?;
+    Ok(serial)
 }
 
 fn once<T>(place: &mut Option<T>, word: &str, value: T) -> Result<(), String> {

@@ -23,6 +23,7 @@ fn kvns(host: &mut Host) -> Vec<u8> {
     let get = GetData { object: Object::KeyInformation };
     let template = get.response(Response { data: &data, sw: cardwright_proto::status::StatusWord(sw) }).unwrap();
     let mut kvns: Vec<u8> = parse_key_information(&template).unwrap().iter().map(|key| key.kvn.byte()).collect();
+    kvns.sort_unstable();
     kvns.dedup();
     kvns
 }

@@ -83,6 +83,9 @@ fn long_answers_in_pieces() {
     let mut host = Host::new("");
     host.select(ECHO);
     assert_eq!(host.hex("80EE 0258 00"), (pattern(256), 0x6100));
+    assert_eq!(host.sw("0070 0001"), 0x9000);
+    assert_eq!(host.hex("80EE 0258 00").1, 0x6100);
+    assert_eq!(host.sw("01C0 0000 00"), 0x6985, "it waits on channel 0");
     assert_eq!(host.hex("00C0 0000 00").1, 0x6158);
     assert_eq!(host.hex("00C0 0000 10").1, 0x6148);
     assert_eq!(host.hex("00C0 0000 48"), (pattern(600)[528..].to_vec(), 0x9000));

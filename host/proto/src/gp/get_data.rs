@@ -118,8 +118,8 @@ pub fn parse_key_information(template: &[u8]) -> Result<Vec<KeyInformation>, GpE
             continue;
         }
         let (id, kvn, kind, len) = match *item.value {
-            [id, kvn, 0xFF, kind, _, len, ..] | [id, kvn, kind, len, ..] => (id, kvn, kind, len),
-            _ => return Err(GpError::Malformed { command, what: "a key information entry has at least 4 bytes" }),
+            [id, kvn, 0xFF, kind, _, len, ..] | [id, kvn, kind @ 0..=0xFE, len, ..] => (id, kvn, kind, len),
+            _ => return Err(GpError::Malformed { command, what: "a key information entry is too short" }),
         };
         let kvn =
             Kvn::on_card(kvn).map_err(|_| GpError::Malformed { command, what: "a key version number cannot be" })?;

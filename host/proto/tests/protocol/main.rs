@@ -5,6 +5,7 @@ mod allocation;
 mod apdu;
 mod card_side;
 mod class;
+mod gp;
 mod hostile;
 mod initialize;
 mod keys;

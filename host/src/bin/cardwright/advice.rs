@@ -7,7 +7,8 @@ use cardwright_keys::journal::JournalError;
 use cardwright_keys::keyref::KeyRefError;
 use cardwright_link::LinkError;
 use cardwright_proto::apdu::ApduError;
-use cardwright_proto::gp::GpError;
+use cardwright_proto::gp::put_key::PutKey;
+use cardwright_proto::gp::{Command as _, GpError};
 use cardwright_proto::scp::ScpError;
 use cardwright_proto::status::StatusWord;
 use std::path::PathBuf;
@@ -136,6 +137,9 @@ fn advice_on(error: &Error) -> Option<String> {
         Error::Link { error, .. } => return link_advice(error),
         Error::NoMatch { .. } => {
             "nothing was sent after INITIALIZE UPDATE; `cardwright card keys check --key ...` tries other candidates offline"
+        }
+        Error::Gp(GpError::Refused { command: PutKey::NAME, .. }) => {
+            "keep the new keys: a refusal is not authenticated, though the card still answers with the old ones"
         }
         Error::AtRisk { .. } => "find out why it was refused; if the keys are right beyond doubt, pass --accept-risk",
         Error::Blocked(_) => "set the card aside: no host can unblock a key set",

@@ -1,0 +1,6 @@
+//! End-to-end tests: the real program, cards in other processes.
+
+// A test fails by panicking, with what it saw.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod interrupted;
