@@ -149,7 +149,9 @@ impl Desk {
     }
 }
 
-fn finish(child: Child) -> Outcome {
+/// Waits for the end of a process whose output is piped.
+#[must_use]
+pub fn finish(child: Child) -> Outcome {
     let output = child.wait_with_output().expect("the program ends");
     Outcome {
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),

@@ -1,11 +1,17 @@
 //! The harness of the end-to-end tests: the real program in a process of its own, against a card in this one, which a
 //! vpcd socket connects. So the program can be killed while the card lives on, and the card torn while the program does.
 //!
+//! - [`altered`]: a card whose answers somebody changes on their way.
 //! - [`cli`]: the program, its files and its output.
+//! - [`expected`]: output as a test file has it, with wildcards.
 //! - [`gate`]: a card that counts commands, and does something at a chosen one.
+//! - [`rig`]: pcscd with virtual readers in a namespace of its own.
 
 // A harness fails by panicking, with what it saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod altered;
 pub mod cli;
+pub mod expected;
 pub mod gate;
+pub mod rig;

@@ -19,6 +19,9 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     #[error(transparent)]
     Use(#[from] Error),
+    /// A key change whose answer was lost: the journal has it.
+    #[error("{0}")]
+    Interrupted(Error),
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error(transparent)]
@@ -72,7 +75,7 @@ impl Failure {
 
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Use(error) => code_of(error),
+            Self::Use(error) | Self::Interrupted(error) => code_of(error),
             Self::Link(_) | Self::CardTorn => 3,
             Self::KeyLoad(_) => 8,
             Self::Journal(_) => 9,
@@ -88,6 +91,9 @@ impl Failure {
         let text = match self {
             Self::Use(error) => return advice_on(error),
             Self::Link(error) => return link_advice(error),
+            Self::Interrupted(_) => {
+                "check the reader and the card, then run the same command again: it finds out from one INITIALIZE UPDATE, offline, which keys the card has"
+            }
             Self::NotKept(_) => "write them to a file of mode 0600 and pass file:PATH",
             Self::NoReader => {
                 "pass --reader pcsc:NAME-PART, vpcd:PORT or sim:, or set CARDWRIGHT_READER; `cardwright readers` lists PC/SC readers"

@@ -40,7 +40,7 @@ struct Run {
 pub(crate) fn run(settings: &Settings, args: &ApduArgs) -> Result<(), Failure> {
     let commands = parse(&args.commands)?;
     let run = match &args.secure {
-        Some(key) => through_channel(settings, args, key, &commands)?,
+        Some(key) => setup::with_keys(|| through_channel(settings, args, key, &commands))?,
         None => in_clear(args, &mut setup::open_card(settings)?, &commands)?,
     };
     print(settings.json, &run)?;
@@ -88,8 +88,8 @@ fn through_channel(settings: &Settings, args: &ApduArgs, key: &KeyText, commands
         return Err(Error::NoMatch { card, kvn, tried: key.to_string() }.into());
     }
     let opened = initialized.open(&mut card, candidate, &choices, &mut books, (&[], &[]))?;
-    if opened.first_sight {
-        tracing::info!("first sight of this card's sequence counter: a replay before now cannot be noticed");
+    if opened.first_sight && kept.lasting {
+        tracing::warn!("first sight of this card's sequence counter: a replay before now cannot be noticed");
     }
     let long = if args.chain { Long::Chained } else { Long::Extended };
     let mut session = opened.session.with_long(long);

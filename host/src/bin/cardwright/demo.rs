@@ -24,6 +24,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
+/// The set that the demo loads.
+const TARGET: Kvn = match Kvn::target(0x30) {
+    Ok(kvn) => kvn,
+    Err(_) => Kvn::INITIAL,
+};
+
 /// What one card took.
 struct Done {
     report: Report,
@@ -33,50 +39,41 @@ struct Done {
 pub(crate) fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let place = Place::new(args.keep.as_deref())?;
-    let master = place.path().join("master.hex");
-    make_master(&master)?;
-    let factory = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: Some(Kvn::INITIAL) };
-    let diversified = KeyRef { scheme: Scheme::Kdf3, source: Source::File(master.clone()), kvn: None };
-    let vault = setup::load_vault([&factory, &diversified])?;
-    let mut kept = setup::file_books(place.path())?;
-    let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
-    let bar = ProgressBar::new(args.cards.into());
-    bar.set_style(
-        ProgressStyle::with_template("{bar:40} {pos}/{len} cards, {eta} left").unwrap_or(ProgressStyle::default_bar()),
-    );
-    let mut done = Vec::new();
-    for number in 0..args.cards {
-        done.push(one_card(number, &factory, &diversified, &vault, &mut books)?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    let done = setup::with_keys(|| load_all(place.path(), args.cards))?;
     let summary = Summary { done: &done, took: started.elapsed(), kept: args.keep.as_deref() };
     if settings.json { output::json(&summary.json()) } else { output::text(&summary.text()) }
 }
 
-fn one_card(
-    number: u32,
-    factory: &KeyRef,
-    diversified: &KeyRef,
-    vault: &SoftVault,
-    books: &mut Books<'_>,
-) -> Result<Done, Failure> {
+/// Makes a master key in `dir`, and loads keys diversified from it onto so many cards.
+fn load_all(dir: &Path, cards: u32) -> Result<Vec<Done>, Failure> {
+    let master = dir.join("master.hex");
+    make_master(&master)?;
+    let factory = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: Some(Kvn::INITIAL) };
+    let diversified = KeyRef { scheme: Scheme::Kdf3, source: Source::File(master), kvn: None };
+    let vault = setup::load_vault([&factory, &diversified])?;
+    let mut kept = setup::file_books(dir)?;
+    let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
+    let new = KeptKey::after(diversified, make_durable)?;
+    let request = Request { current: factory, new, target: TARGET, replace: false, form: BlockForm::WithLength };
+    let bar = ProgressBar::new(cards.into());
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} cards, {eta} left");
+    bar.set_style(style.unwrap_or(ProgressStyle::default_bar()));
+    let mut done = Vec::new();
+    for number in 0..cards {
+        done.push(one_card(number, &request, &vault, &mut books)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(done)
+}
+
+fn one_card(number: u32, request: &Request, vault: &SoftVault, books: &mut Books<'_>) -> Result<Done, Failure> {
     let started = Instant::now();
     let profile = format!("kdd=00004341524457{number:06X},serial={number:08X}");
     let mut card = Card::new(VirtualCard::from_profile(&profile)?);
     let choices = Choices { aid: Vec::new(), mode: None, level: None, accept_risk: false };
-    let request = Request {
-        current: factory.clone(),
-        new: KeptKey::after(diversified.clone(), make_durable)?,
-        target: Kvn::target(0x30).map_err(|error| Error::Scp {
-            command: "PUT KEY",
-            error: cardwright_proto::scp::ScpError::Kvn { asked: error.0, got: error.0 },
-        })?,
-        replace: false,
-        form: BlockForm::WithLength,
-    };
     let mut rotation = Rotation { card: &mut card, vault, books, entropy: &mut Os, choices: &choices };
-    let report = rotation.run(&request)?;
+    let report = rotation.run(request)?;
     Ok(Done { report, took: started.elapsed() })
 }
 
@@ -127,7 +124,7 @@ impl Summary<'_> {
             })
         };
         let cards: Vec<_> = self.done.iter().map(card).collect();
-        json!({ "cards": cards, "kvn": "0x30", "milliseconds": self.took.as_secs_f64() * 1e3 })
+        json!({ "cards": cards, "kvn": TARGET.to_string(), "milliseconds": self.took.as_secs_f64() * 1e3 })
     }
 
     fn text(&self) -> String {

@@ -25,6 +25,11 @@ pub(crate) fn put(settings: &Settings, args: &PutArgs) -> Result<(), Failure> {
     if matches!(new.source, Source::Fd(_) | Source::Prompt) {
         return Err(Failure::NotKept(new.to_string()));
     }
+    let report = setup::with_keys(|| change(settings, args, current, new))?;
+    if settings.json { output::json(&report_json(&report)) } else { output::text(&report_text(&report)) }
+}
+
+fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> Result<Report, Failure> {
     let vault = setup::load_vault([&current, &new])?;
     let new = KeptKey::after(new, make_durable)?;
     let mut kept = setup::open_books(settings)?;
@@ -38,8 +43,7 @@ pub(crate) fn put(settings: &Settings, args: &PutArgs) -> Result<(), Failure> {
     let request = Request { current, new, target: args.kvn, replace: args.replace, form };
     let mut rotation =
         Rotation { card: &mut card, vault: &vault, books: &mut books, entropy: &mut Os, choices: &choices };
-    let report = rotation.run(&request)?;
-    if settings.json { output::json(&report_json(&report)) } else { output::text(&report_text(&report)) }
+    rotation.run(&request).map_err(|error| if error.is_lost() { Failure::Interrupted(error) } else { error.into() })
 }
 
 /// A file is made durable; the test keys are printed in every specification.
@@ -132,14 +136,19 @@ fn dry_run(settings: &Settings, args: &PutArgs, current: &KeyRef, new: &KeyRef) 
 /// Tries candidates offline.
 pub(crate) fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure> {
     let given = args.key.iter().chain(&args.more).map(setup::key_ref).collect::<Result<Vec<_>, _>>()?;
-    let vault = setup::load_vault(&given)?;
+    let (initialized, verdicts) = setup::with_keys(|| try_all(settings, args, &given))?;
+    print_verdicts(settings.json, &initialized, &verdicts)?;
+    if verdicts.iter().any(|verdict| verdict.matched.accepted()) { Ok(()) } else { Err(Failure::NoCandidate) }
+}
+
+fn try_all(settings: &Settings, args: &CheckArgs, given: &[KeyRef]) -> Result<(Initialized, Vec<Verdict>), Failure> {
+    let vault = setup::load_vault(given)?;
     let mut card = setup::open_card(settings)?;
     let greeting = greet(&mut card, &args.aid.0)?;
     let kvn = given.iter().find_map(|key| key.kvn);
     let initialized = initialize(&mut card, &mut Os, kvn, args.mode, &greeting)?;
-    let verdicts = candidates::check(&initialized, &vault, &candidates::expand(&given))?;
-    print_verdicts(settings.json, &initialized, &verdicts)?;
-    if verdicts.iter().any(|verdict| verdict.matched.accepted()) { Ok(()) } else { Err(Failure::NoCandidate) }
+    let verdicts = candidates::check(&initialized, &vault, &candidates::expand(given))?;
+    Ok((initialized, verdicts))
 }
 
 fn print_verdicts(json: bool, initialized: &Initialized, verdicts: &[Verdict]) -> Result<(), Failure> {

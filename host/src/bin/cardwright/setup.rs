@@ -7,7 +7,7 @@ use cardwright::books::{Forgetful, Memory};
 use cardwright::card::Card;
 use cardwright::journal_file::{FileAudit, FileJournal};
 use cardwright::session::Choices;
-use cardwright_hsm::{Prompt, SoftVault, load_key};
+use cardwright_hsm::{Prompt, SoftVault, load_key, scrub_stack};
 use cardwright_keys::audit::AuditSink;
 use cardwright_keys::journal::Journal;
 use cardwright_keys::keyref::KeyRef;
@@ -64,6 +64,14 @@ pub(crate) fn load_vault<'k>(keys: impl IntoIterator<Item = &'k KeyRef>) -> Resu
     Ok(vault)
 }
 
+/// Runs what works with keys. When its keys are dropped and wiped, the copies that calls left on the stack are wiped too;
+/// only then is anything printed.
+pub(crate) fn with_keys<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    let done = work();
+    scrub_stack();
+    done
+}
+
 /// Asks on the terminal, without echo.
 struct Terminal;
 
@@ -82,6 +90,8 @@ pub(crate) fn choices(channel: &ChannelArgs, level: Option<SecurityLevel>) -> Ch
 pub(crate) struct Kept {
     pub(crate) journal: Box<dyn Journal>,
     pub(crate) audit: Box<dyn AuditSink>,
+    /// They outlive this process.
+    pub(crate) lasting: bool,
 }
 
 /// Opens journal and audit log in the state directory. A simulated card that ends with this process (`sim:` without
@@ -89,7 +99,7 @@ pub(crate) struct Kept {
 pub(crate) fn open_books(settings: &Settings) -> Result<Kept, Failure> {
     let passing = settings.reader.as_deref().is_some_and(|uri| uri.starts_with("sim:") && !uri.contains("state="));
     if passing && settings.state_dir.is_none() {
-        return Ok(Kept { journal: Box::<Memory>::default(), audit: Box::new(Forgetful) });
+        return Ok(Kept { journal: Box::<Memory>::default(), audit: Box::new(Forgetful), lasting: false });
     }
     file_books(&settings.state_dir()?)
 }
@@ -106,5 +116,5 @@ pub(crate) fn file_books(dir: &Path) -> Result<Kept, Failure> {
             journal.torn()
         );
     }
-    Ok(Kept { journal: Box::new(journal), audit: Box::new(audit) })
+    Ok(Kept { journal: Box::new(journal), audit: Box::new(audit), lasting: true })
 }

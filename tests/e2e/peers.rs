@@ -1,0 +1,140 @@
+//! Other people's software on the other side: yubikey-manager as the host for our card, pcscd between our host and our
+//! card.
+
+use cardwright_tests::cli::{Desk, Outcome, finish, program};
+use cardwright_tests::rig::{Killed, PORT, Rig, repository, skip};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+const TEST_KEYS: &str = "404142434445464748494A4B4C4D4E4F,404142434445464748494A4B4C4D4E4F,404142434445464748494A4B4C4D4E4F";
+const NEW_KEYS: &str = "10112131415161718191A1B1C1D1E1F1,20212232425262728292A2B2C2D2E2F2,30313233435363738393A3B3C3D3E3F3";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// `Virtual PCD` alone would fit both readers.
+const READER: &str = "pcsc:Virtual PCD 00 00";
+
+/// A simulated card in the rig's first reader.
+fn serve(rig: &Rig, desk: &Desk, profile: &str) -> Killed {
+    let mut command = rig.command(desk.path(), program());
+    command.args(["sim", "serve", "--port", PORT, "--profile", profile]);
+    Killed(command.spawn().expect("the program starts"))
+}
+
+/// Our host in the rig.
+fn run(rig: &Rig, desk: &Desk, args: &[&str]) -> Outcome {
+    let mut command = rig.command(desk.path(), program());
+    command.args(["--state-dir", "state", "--reader", READER]).args(args);
+    finish(command.spawn().expect("the program starts"))
+}
+
+/// pcscd looks at its readers a few times a second; listing them says when it has seen the card.
+fn wait_for_card(rig: &Rig, desk: &Desk) {
+    let started = Instant::now();
+    loop {
+        let listed = run(rig, desk, &["readers", "--json"]).expect(0).json();
+        if listed["readers"][0]["card"] == true {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "pcscd does not see the card: {listed}");
+    }
+}
+
+/// yubikey-manager's end of `what`; `None` where it is not installed.
+fn yubikit(rig: &Rig, desk: &Desk, job: &str, kvn: &str) -> Option<Child> {
+    let python = repository().join(".tools/venv/bin/python");
+    if !python.exists() {
+        skip("yubikey-manager", "it is not installed: run scripts/setup.sh test");
+        return None;
+    }
+    let mut command = rig.command(desk.path(), python);
+    command.arg(repository().join("tests/peers/yubikit_host.py")).args([job, "peer.hex", kvn]);
+    Some(command.spawn().expect("python starts"))
+}
+
+#[test]
+fn yubikey_manager_opens_sessions_with_our_card() {
+    for (profile, kvn) in [("i=70", "255"), ("i=60", "0"), ("i=70,kvn=0x30", "48")] {
+        let Some(rig) = Rig::start("yubikey-manager as the host") else { return };
+        let desk = Desk::new();
+        desk.key_file("peer.hex", TEST_KEYS);
+        let _card = serve(&rig, &desk, profile);
+        let Some(peer) = yubikit(&rig, &desk, "echo", kvn) else { return };
+        let outcome = finish(peer).expect(0);
+        let lines = outcome.stdout.lines().collect::<Vec<_>>();
+        assert_eq!(lines.len(), 20, "{profile}: {outcome:#?}");
+        assert_eq!(lines.last(), Some(&"echo after the error"), "{profile}");
+    }
+}
+
+#[test]
+fn yubikey_manager_opens_a_session_with_keys_that_we_loaded() {
+    let Some(rig) = Rig::start("yubikey-manager with our keys") else { return };
+    let desk = Desk::new();
+    desk.key_file("peer.hex", NEW_KEYS);
+    let _card = serve(&rig, &desk, "");
+    wait_for_card(&rig, &desk);
+    let put = ["card", "keys", "put", "--key", "gp-test", "--new", "file:peer.hex", "--kvn", "0x31"];
+    run(&rig, &desk, &put).expect(0);
+    let Some(peer) = yubikit(&rig, &desk, "echo", "49") else { return };
+    finish(peer).expect(0);
+}
+
+#[test]
+fn yubikey_manager_notices_a_wrong_key() {
+    let Some(rig) = Rig::start("yubikey-manager with a wrong key") else { return };
+    let desk = Desk::new();
+    desk.key_file("peer.hex", NEW_KEYS);
+    let _card = serve(&rig, &desk, "");
+    let Some(peer) = yubikit(&rig, &desk, "refused", "255") else { return };
+    let outcome = finish(peer).expect(0);
+    assert_eq!(outcome.stdout.trim(), "refused: Incorrect SCP parameters");
+}
+
+#[test]
+fn our_host_through_pcscd() {
+    for profile in ["", "aes256,s16"] {
+        let Some(rig) = Rig::start("our host through pcscd") else { return };
+        let desk = Desk::new();
+        let long = if profile.is_empty() { NEW_KEYS.to_owned() } else { NEW_KEYS.replace(',', "") + &NEW_KEYS[..32] };
+        let long = if profile.is_empty() { long } else { format!("{},{},{}", &long[..64], &long[64..], &long[32..96]) };
+        desk.key_file("new.hex", &long);
+        let test_key = if profile.is_empty() { "gp-test" } else { "file:old.hex" };
+        desk.key_file("old.hex", &(TEST_KEYS[..32].to_owned() + "505152535455565758595A5B5C5D5E5F"));
+        let _card = serve(&rig, &desk, profile);
+        wait_for_card(&rig, &desk);
+
+        let listed = run(&rig, &desk, &["readers"]).expect(0);
+        assert!(listed.stdout.starts_with("pcsc:Virtual PCD 00 00  (card, ATR 3B"), "{listed:#?}");
+        assert!(listed.stdout.contains("pcsc:Virtual PCD 00 01  (no card)"), "{listed:#?}");
+        let info = run(&rig, &desk, &["info", "--json"]).expect(0).json();
+        assert_eq!(info["keys"][0]["kvn"], "0xFF");
+        assert_eq!(info["reader"], "Virtual PCD 00 00");
+
+        let put = ["card", "keys", "put", "--key", test_key, "--new", "file:new.hex", "--kvn", "0x30", "--json"];
+        let report = run(&rig, &desk, &put).expect(0).json();
+        assert_eq!((&report["result"], &report["level"]), (&"loaded".into(), &"33".into()));
+        let check = run(&rig, &desk, &["card", "keys", "check", "--key", test_key, "--key", "file:new.hex"]).expect(0);
+        assert_eq!(check.stdout.matches("MATCH").count(), 1, "{check:#?}");
+
+        // 1500 bytes to the echo applet and back, as one extended APDU and as a chain.
+        let data = "5A".repeat(1500);
+        let echo = format!("80EC00000005DC{data}0000");
+        for chain in [&[][..], &["--chain"][..]] {
+            let args = ["apdu", "--json", "--aid", "F043574543484F", "--secure", "file:new.hex", &echo, "80EC000000"];
+            let answers = run(&rig, &desk, &[&args[..], chain].concat()).expect(0).json();
+            assert_eq!(answers["responses"][0], serde_json::json!({ "data": data, "sw": "9000" }));
+            assert_eq!(answers["responses"][1], serde_json::json!({ "data": "", "sw": "9000" }));
+        }
+    }
+}
+
+#[test]
+fn readers_that_are_not_there() {
+    let Some(rig) = Rig::start("readers that are not there") else { return };
+    let desk = Desk::new();
+    let empty = run(&rig, &desk, &["info"]).expect(3);
+    assert!(empty.stderr.contains("there is no card in reader"), "{empty:#?}");
+    let other = run(&rig, &desk, &["--reader", "pcsc:Omnikey", "info"]).expect(3);
+    assert!(other.stderr.contains("Virtual PCD 00 00"), "{other:#?}");
+    let both = run(&rig, &desk, &["--reader", "pcsc:Virtual", "info"]).expect(3);
+    assert!(both.stderr.contains("more than one reader"), "{both:#?}");
+}
