@@ -3,5 +3,10 @@
 // A test fails by panicking, with what it saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod command_line;
+mod documents;
+mod hostile;
 mod interrupted;
 mod peers;
+mod replay;
+mod secrets;

@@ -6,8 +6,10 @@ use cardwright_tests::rig::{Killed, PORT, Rig, repository, skip};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-const TEST_KEYS: &str = "404142434445464748494A4B4C4D4E4F,404142434445464748494A4B4C4D4E4F,404142434445464748494A4B4C4D4E4F";
-const NEW_KEYS: &str = "10112131415161718191A1B1C1D1E1F1,20212232425262728292A2B2C2D2E2F2,30313233435363738393A3B3C3D3E3F3";
+const TEST_KEYS: &str =
+    "404142434445464748494A4B4C4D4E4F,404142434445464748494A4B4C4D4E4F,404142434445464748494A4B4C4D4E4F";
+const NEW_KEYS: &str =
+    "10112131415161718191A1B1C1D1E1F1,20212232425262728292A2B2C2D2E2F2,30313233435363738393A3B3C3D3E3F3";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// `Virtual PCD` alone would fit both readers.
 const READER: &str = "pcsc:Virtual PCD 00 00";
@@ -21,8 +23,12 @@ fn serve(rig: &Rig, desk: &Desk, profile: &str) -> Killed {
 
 /// Our host in the rig.
 fn run(rig: &Rig, desk: &Desk, args: &[&str]) -> Outcome {
+    run_on(READER, rig, desk, args)
+}
+
+fn run_on(reader: &str, rig: &Rig, desk: &Desk, args: &[&str]) -> Outcome {
     let mut command = rig.command(desk.path(), program());
-    command.args(["--state-dir", "state", "--reader", READER]).args(args);
+    command.args(["--state-dir", "state", "--reader", reader]).args(args);
     finish(command.spawn().expect("the program starts"))
 }
 
@@ -91,14 +97,13 @@ fn yubikey_manager_notices_a_wrong_key() {
 
 #[test]
 fn our_host_through_pcscd() {
-    for profile in ["", "aes256,s16"] {
+    let long_keys = [&NEW_KEYS[..32], &NEW_KEYS[33..65]].concat();
+    let long_test_key = "404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F";
+    for (profile, old, new) in [("", &TEST_KEYS[..32], NEW_KEYS), ("aes256,s16", long_test_key, long_keys.as_str())] {
         let Some(rig) = Rig::start("our host through pcscd") else { return };
         let desk = Desk::new();
-        let long = if profile.is_empty() { NEW_KEYS.to_owned() } else { NEW_KEYS.replace(',', "") + &NEW_KEYS[..32] };
-        let long = if profile.is_empty() { long } else { format!("{},{},{}", &long[..64], &long[64..], &long[32..96]) };
-        desk.key_file("new.hex", &long);
-        let test_key = if profile.is_empty() { "gp-test" } else { "file:old.hex" };
-        desk.key_file("old.hex", &(TEST_KEYS[..32].to_owned() + "505152535455565758595A5B5C5D5E5F"));
+        desk.key_file("old.hex", old);
+        desk.key_file("new.hex", new);
         let _card = serve(&rig, &desk, profile);
         wait_for_card(&rig, &desk);
 
@@ -109,10 +114,11 @@ fn our_host_through_pcscd() {
         assert_eq!(info["keys"][0]["kvn"], "0xFF");
         assert_eq!(info["reader"], "Virtual PCD 00 00");
 
-        let put = ["card", "keys", "put", "--key", test_key, "--new", "file:new.hex", "--kvn", "0x30", "--json"];
+        let put = ["card", "keys", "put", "--key", "file:old.hex", "--new", "file:new.hex", "--kvn", "0x30", "--json"];
         let report = run(&rig, &desk, &put).expect(0).json();
         assert_eq!((&report["result"], &report["level"]), (&"loaded".into(), &"33".into()));
-        let check = run(&rig, &desk, &["card", "keys", "check", "--key", test_key, "--key", "file:new.hex"]).expect(0);
+        let check =
+            run(&rig, &desk, &["card", "keys", "check", "--key", "file:old.hex", "--key", "file:new.hex"]).expect(0);
         assert_eq!(check.stdout.matches("MATCH").count(), 1, "{check:#?}");
 
         // 1500 bytes to the echo applet and back, as one extended APDU and as a chain.
@@ -133,8 +139,8 @@ fn readers_that_are_not_there() {
     let desk = Desk::new();
     let empty = run(&rig, &desk, &["info"]).expect(3);
     assert!(empty.stderr.contains("there is no card in reader"), "{empty:#?}");
-    let other = run(&rig, &desk, &["--reader", "pcsc:Omnikey", "info"]).expect(3);
+    let other = run_on("pcsc:Omnikey", &rig, &desk, &["info"]).expect(3);
     assert!(other.stderr.contains("Virtual PCD 00 00"), "{other:#?}");
-    let both = run(&rig, &desk, &["--reader", "pcsc:Virtual", "info"]).expect(3);
+    let both = run_on("pcsc:Virtual", &rig, &desk, &["info"]).expect(3);
     assert!(both.stderr.contains("more than one reader"), "{both:#?}");
 }

@@ -4,6 +4,7 @@ use cardwright_link::SmartCard;
 use cardwright_link::vpcd::{Stop, serve};
 use rustix::process::Pid;
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -132,21 +133,48 @@ impl Desk {
         args: &[&str],
         started: impl FnOnce(&mut C, Pid),
     ) -> Outcome {
-        let port = free_port();
-        let mut command = self.command(args);
-        let child = command.env("CARDWRIGHT_READER", format!("vpcd:{port}")).spawn().expect("the program starts");
-        started(card, Pid::from_child(&child));
-        let stop = Stop::default();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        std::thread::scope(|scope| {
-            let served = scope.spawn(|| serve(address, PATIENCE, &stop, card));
-            let outcome = finish(child);
-            stop.stop();
-            // A program that ended before it listened leaves the card dialling; that is its outcome's business.
-            let _ = served.join().expect("no card panics");
-            outcome
-        })
+        serve_one(self.command(args), card, started)
     }
+
+    /// As [`Self::run_with`]; the program is started by `wrapper`, which gets `before`, the program and its arguments.
+    pub fn run_wrapped<C: SmartCard + Send>(
+        &self,
+        wrapper: &str,
+        before: &[String],
+        card: &mut C,
+        args: &[&str],
+    ) -> Outcome {
+        let plain = self.command(args);
+        let mut command = Command::new(wrapper);
+        command.args(before).arg(plain.get_program()).args(plain.get_args()).current_dir(self.path()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        serve_one(command, card, |_, _| {})
+    }
+}
+
+/// Starts a program that listens for a card, and dials in with one until the program ends.
+fn serve_one<C: SmartCard + Send>(mut command: Command, card: &mut C, started: impl FnOnce(&mut C, Pid)) -> Outcome {
+    let port = free_port();
+    let child = command.env("CARDWRIGHT_READER", format!("vpcd:{port}")).spawn().expect("the program starts");
+    started(card, Pid::from_child(&child));
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    let port = listening(&mut stderr, &mut said);
+    std::thread::scope(|scope| {
+        // A program that ended before it listened needs no card.
+        let served = port.map(|port| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            scope.spawn(move || serve(address, PATIENCE, &Stop::default(), card))
+        });
+        stderr.read_to_string(&mut said).expect("UTF-8");
+        let outcome = finish(child);
+        if let Some(served) = served {
+            // That the program hung up first is its outcome's business.
+            let _ = served.join().expect("no card panics");
+        }
+        Outcome { stderr: said, ..outcome }
+    })
 }
 
 /// Waits for the end of a process whose output is piped.
@@ -157,6 +185,19 @@ pub fn finish(child: Child) -> Outcome {
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         status: output.status,
+    }
+}
+
+/// Reads what the program says until it names the port that it listens on; `None` where it ends before.
+fn listening(stderr: &mut impl BufRead, said: &mut String) -> Option<u16> {
+    loop {
+        let line_at = said.len();
+        if stderr.read_line(said).expect("UTF-8") == 0 {
+            return None;
+        }
+        if let Some((_, port)) = said[line_at..].trim_end().rsplit_once("dial in at 127.0.0.1:") {
+            return Some(port.parse().expect("a port"));
+        }
     }
 }
 

@@ -59,22 +59,24 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 }
 
 /// How long [`open`] and what it opens may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
     /// For each command. Simulated cards in process have no need of it.
     pub time_limit: Duration,
     /// For a virtual card to dial in.
     pub wait: Duration,
+    /// Told the port of `vpcd:` as soon as a card can dial in there.
+    pub listening: fn(port: u16),
 }
 
 impl Default for OpenOptions {
     /// 30 s for a command (generating an RSA key takes many cards more than ten), 10 s for a card to dial in.
     fn default() -> Self {
-        Self { time_limit: Duration::from_secs(30), wait: Duration::from_secs(10) }
+        Self { time_limit: Duration::from_secs(30), wait: Duration::from_secs(10), listening: |_| {} }
     }
 }
 
-/// Opens `pcsc:NAME-PART`, `vpcd:PORT` (1 to 65535, on 127.0.0.1) or `sim:PROFILE`, and powers the card.
+/// Opens `pcsc:NAME-PART`, `vpcd:PORT` (on 127.0.0.1; 0 for any that is free) or `sim:PROFILE`, and powers the card.
 ///
 /// # Errors
 /// [`LinkError::Uri`] for any other text; the rest as [`Pcsc::connect`], [`Vpcd::listen`] and
@@ -82,7 +84,12 @@ impl Default for OpenOptions {
 pub fn open(uri: &str, options: &OpenOptions) -> Result<Box<dyn Transport>, LinkError> {
     Ok(match uri.parse()? {
         Uri::Pcsc(name_part) => Box::new(Pcsc::connect(&name_part, options.time_limit)?),
-        Uri::Vpcd(port) => Box::new(Vpcd::listen(port, options.wait, options.time_limit)?),
+        Uri::Vpcd(port) => {
+            let listener = vpcd::bind(port)?;
+            // The address of a bound socket can be had.
+            (options.listening)(listener.local_addr().map_or(port, |address| address.port()));
+            Box::new(Vpcd::on(listener, options.wait, options.time_limit)?)
+        }
         Uri::Sim(profile) => Box::new(VirtualCard::from_profile(&profile)?),
     })
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub(crate) enum Uri {
     /// `pcsc:NAME-PART`. An empty part fits the only reader there is.
     Pcsc(String),
-    /// `vpcd:PORT`.
+    /// `vpcd:PORT`; 0 for any that is free.
     Vpcd(u16),
     /// `sim:PROFILE`.
     Sim(String),
@@ -24,8 +24,8 @@ impl FromStr for Uri {
         match scheme {
             "pcsc" => Ok(Self::Pcsc(rest.to_owned())),
             "vpcd" => match rest.parse() {
-                Ok(port) if port > 0 => Ok(Self::Vpcd(port)),
-                _ => Err(refuse("a port is a number from 1 to 65535")),
+                Ok(port) => Ok(Self::Vpcd(port)),
+                Err(_) => Err(refuse("a port is a number up to 65535; 0 takes any that is free")),
             },
             "sim" => Ok(Self::Sim(rest.to_owned())),
             _ => Err(refuse(schemes)),
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn all_else_is_refused_with_the_reason() {
-        for uri in ["", "ACS", "usb:1", "PCSC:x", "vpcd:", "vpcd:0", "vpcd:65536", "vpcd:-1", "vpcd:1 "] {
+        for uri in ["", "ACS", "usb:1", "PCSC:x", "vpcd:", "vpcd:65536", "vpcd:-1", "vpcd:1 "] {
             let error = uri.parse::<Uri>().unwrap_err();
             assert!(matches!(&error, LinkError::Uri { uri: given, .. } if given == uri), "{error}");
         }

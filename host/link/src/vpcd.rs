@@ -38,9 +38,7 @@ impl Vpcd {
     /// # Errors
     /// [`LinkError::Io`] where the port is taken, [`LinkError::NoVirtualCard`] where no card comes.
     pub fn listen(port: u16, wait: Duration, time_limit: Duration) -> Result<Self, LinkError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .map_err(|error| LinkError::Io { what: format!("listening on 127.0.0.1:{port}"), error })?;
-        Self::on(listener, wait, time_limit)
+        Self::on(bind(port)?, wait, time_limit)
     }
 
     /// As [`Self::listen`], on a socket that listens already. vpcd has no authentication: the socket should be bound to
@@ -63,6 +61,12 @@ impl Vpcd {
     pub fn port(&self) -> u16 {
         self.port
     }
+}
+
+/// Listens on 127.0.0.1; port 0 takes any that is free.
+pub(crate) fn bind(port: u16) -> Result<TcpListener, LinkError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .map_err(|error| LinkError::Io { what: format!("listening on 127.0.0.1:{port}"), error })
 }
 
 impl Transport for Vpcd {

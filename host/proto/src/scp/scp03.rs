@@ -10,7 +10,8 @@
 use super::kdf::{Constant, Context, label};
 use super::messaging::Channel;
 use super::{CipherFailed, Mode, ScpError, SecurityLevel, SessionCipher, Token};
-use crate::apdu::{Command, Response};
+use crate::apdu::class::Class;
+use crate::apdu::{Command, Header, Response};
 use crate::gp::external_authenticate::ExternalAuthenticate;
 use crate::gp::initialize_update::{InitializeUpdate, Initialized};
 use alloc::boxed::Box;
@@ -26,7 +27,7 @@ impl Scp03 {
     /// length, 8 or 16 bytes, is the mode that the card is asked to work in.
     #[must_use]
     pub const fn start(challenge: Token, kvn: u8) -> AwaitInitUpdate {
-        AwaitInitUpdate { command: InitializeUpdate { kvn, challenge } }
+        AwaitInitUpdate { command: InitializeUpdate { kvn, challenge }, channel: 0 }
     }
 }
 
@@ -34,13 +35,20 @@ impl Scp03 {
 #[derive(Debug)]
 pub struct AwaitInitUpdate {
     command: InitializeUpdate,
+    channel: u8,
 }
 
 impl AwaitInitUpdate {
+    /// Opens the session on a logical channel, 0 to 19; a card binds it to that channel.
+    #[must_use]
+    pub const fn on_channel(self, channel: u8) -> Self {
+        Self { channel, ..self }
+    }
+
     /// INITIALIZE UPDATE.
     #[must_use]
     pub fn command(&self) -> Command<'_> {
-        self.command.command()
+        on_channel(self.command.command(), self.channel)
     }
 
     /// Takes the card's answer.
@@ -51,7 +59,7 @@ impl AwaitInitUpdate {
     /// [`ScpError::EchoedChallenge`].
     pub fn receive(self, response: Response<'_>) -> Result<NeedKeys, ScpError> {
         let card = self.command.parse(response)?;
-        Ok(NeedKeys { challenge: self.command.challenge, card })
+        Ok(NeedKeys { challenge: self.command.challenge, card, channel: self.channel })
     }
 }
 
@@ -91,6 +99,7 @@ pub enum ChallengeCheck {
 pub struct NeedKeys {
     challenge: Token,
     card: Initialized,
+    channel: u8,
 }
 
 impl NeedKeys {
@@ -153,7 +162,7 @@ impl NeedKeys {
         let mut command = ExternalAuthenticate::new(level, &cryptogram);
         let mac = channel.command_mac(command.header().bytes(), &[command.lc()], command.cryptogram())?;
         command.set_mac(&Token::cut(mac, options.mode()));
-        Ok(AwaitExtAuth { command, channel })
+        Ok(AwaitExtAuth { command, on: self.channel, channel })
     }
 
     fn cryptogram<C: SessionCipher>(&self, cipher: &mut C, which: Constant) -> Result<Token, CipherFailed> {
@@ -167,6 +176,13 @@ impl NeedKeys {
     }
 }
 
+/// Puts a logical channel into the class byte. The C-MAC does not cover it.
+fn on_channel(command: Command<'_>, channel: u8) -> Command<'_> {
+    let secured = command.header.cla & 0x04 != 0;
+    let cla = Class { proprietary: true, channel, secured, chained: false }.byte();
+    Command { header: Header { cla, ..command.header }, ..command }
+}
+
 /// Compares in constant time.
 fn same(a: &Token, b: &Token) -> bool {
     a.bytes().ct_eq(b.bytes()).into()
@@ -176,6 +192,8 @@ fn same(a: &Token, b: &Token) -> bool {
 #[derive(Debug)]
 pub struct AwaitExtAuth<C> {
     command: ExternalAuthenticate,
+    /// The logical channel.
+    on: u8,
     channel: Box<Channel<C>>,
 }
 
@@ -183,7 +201,7 @@ impl<C: SessionCipher> AwaitExtAuth<C> {
     /// EXTERNAL AUTHENTICATE, MACed, never encrypted.
     #[must_use]
     pub fn command(&self) -> Command<'_> {
-        self.command.command()
+        on_channel(self.command.command(), self.on)
     }
 
     /// Takes the card's answer, which no MAC protects.

@@ -1,10 +1,10 @@
 //! Our host against our card: what one end sends is, byte for byte, what the other end gets.
 
-use super::pair::{Setup, bytes};
+use super::pair::{KVN, Setup, bytes};
 use cardwright_proto::apdu::class::Class;
-use cardwright_proto::apdu::{Command, Form, Header, Ne};
+use cardwright_proto::apdu::{Command, Form, Header, Ne, Response};
 use cardwright_proto::scp::card::CardSession;
-use cardwright_proto::scp::scp03::Open;
+use cardwright_proto::scp::scp03::{Open, Scp03};
 use cardwright_proto::scp::{Mode, ScpError, SecurityLevel, SoftCipher};
 use cardwright_proto::status::StatusWord;
 use proptest::prelude::*;
@@ -247,4 +247,25 @@ fn command_cap() {
     }
     assert_eq!(card.unwrap(&mut wire).unwrap_err(), ScpError::Exhausted);
     assert_eq!(host.wrap(&command, &mut wire).unwrap_err(), ScpError::Exhausted);
+}
+
+/// A session opened on any logical channel: both commands name it, and neither MAC covers it.
+#[test]
+fn handshake_on_every_channel() {
+    let setup = Setup::new(Mode::S8, 0x33);
+    let (answer, _) = setup.hello();
+    let first = setup.authenticating().0.command().encode().unwrap();
+    for channel in 0..20 {
+        let host = Scp03::start(setup.host_challenge(), KVN).on_channel(channel);
+        let class = |secured| Class { proprietary: true, channel, secured, chained: false }.byte();
+        assert_eq!(host.command().header.cla, class(false));
+        assert_eq!(host.command().data, setup.host_challenge().bytes());
+        let need_keys = host.receive(Response { data: &answer, sw: StatusWord::OK }).unwrap();
+        let host = need_keys.authenticate(setup.cipher(), setup.check(None), setup.level).unwrap();
+        let sent = host.command().encode().unwrap();
+        assert_eq!(sent[0], class(true));
+        assert_eq!(sent[1..], first[1..]);
+        let card = setup.authenticating().1.receive(&Command::parse(&sent).unwrap()).unwrap();
+        assert_eq!(card.level(), setup.level);
+    }
 }

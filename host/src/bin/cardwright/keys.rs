@@ -25,8 +25,17 @@ pub(crate) fn put(settings: &Settings, args: &PutArgs) -> Result<(), Failure> {
     if matches!(new.source, Source::Fd(_) | Source::Prompt) {
         return Err(Failure::NotKept(new.to_string()));
     }
-    let report = setup::with_keys(|| change(settings, args, current, new))?;
-    if settings.json { output::json(&report_json(&report)) } else { output::text(&report_text(&report)) }
+    let kept_in = new.to_string();
+    let report = setup::with_keys(|| change(settings, args, current, in_full(new)?))?;
+    if settings.json { output::json(&report_json(&report)) } else { output::text(&report_text(&report, &kept_in)) }
+}
+
+/// With an absolute path: what the journal says has to hold in any directory.
+fn in_full(mut key: KeyRef) -> Result<KeyRef, Failure> {
+    if let Source::File(path) = &mut key.source {
+        *path = std::path::absolute(&path).map_err(|error| Failure::File { path: path.clone(), error })?;
+    }
+    Ok(key)
 }
 
 fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> Result<Report, Failure> {
@@ -72,12 +81,13 @@ fn report_json(report: &Report) -> serde_json::Value {
         "kcv_algorithm": "AES",
         "proofs": { "enc": proofs.enc, "mac": proofs.mac, "dek": proofs.dek },
         "level": format!("{:02X}", report.level.byte()),
+        "kept_in": report.change.kept_in,
         "custody": report.custody.to_string(),
         "first_sight_of_counter": report.first_sight,
     })
 }
 
-fn report_text(report: &Report) -> String {
+fn report_text(report: &Report, kept_in: &str) -> String {
     let mut out = String::new();
     let set = report.change.new.kvn;
     let what = match report.path {
@@ -94,7 +104,7 @@ fn report_text(report: &Report) -> String {
     for ((name, kcv), proof) in names.iter().zip(report.kcvs.iter()).zip(report.proofs.iter()) {
         let _ = writeln!(out, "  Key-{name}  KCV {kcv} (AES)  {proof}");
     }
-    let _ = writeln!(out, "keys kept in {}; custody: {}", output::harmless(&report.change.kept_in), report.custody);
+    let _ = writeln!(out, "keys kept in {}; custody: {}", output::harmless(kept_in), report.custody);
     if report.first_sight {
         out.push_str("first sight of this set's sequence counter: it is on record now\n");
     }

@@ -42,7 +42,8 @@ pub(crate) fn start_tracing(verbose: u8) {
 /// Connects to the card.
 pub(crate) fn open_card(settings: &Settings) -> Result<AnyCard, Failure> {
     let uri = settings.reader.as_deref().ok_or(Failure::NoReader)?;
-    let options = OpenOptions { time_limit: settings.time_limit, wait: settings.wait };
+    let listening = |port| eprintln!("a virtual card can dial in at 127.0.0.1:{port}");
+    let options = OpenOptions { time_limit: settings.time_limit, wait: settings.wait, listening };
     let link = cardwright_link::open(uri, &options)?;
     tracing::info!("reader {}, ATR {}", crate::output::harmless(link.name()), hex::encode_upper(link.atr()));
     Ok(Card::new(link))

@@ -1,0 +1,252 @@
+//! What a user types and sees. The cases are in `tests/cli/*.toml`; those that need more than one run, or a file system
+//! that fails, are here.
+
+use cardwright_link::VirtualCard;
+use cardwright_tests::cli::{Desk, Outcome, finish};
+use cardwright_tests::expected::matches;
+use cardwright_tests::gate::Gate;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::{Permissions, set_permissions};
+use std::io::{Write, pipe};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+
+const KEY: &str = "11223344556677889900AABBCCDDEEFF";
+const OPEN: &[&str] = &["apdu", "--secure", "gp-test", "80F28002024F0000"];
+const EXTERNAL_AUTHENTICATE: u8 = 0x82;
+const PUT_KEY: u8 = 0xD8;
+
+/// A file of `tests/cli`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+/// One run of the program, in a directory of its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    args: Vec<String>,
+    /// Beside CARDWRIGHT_STATE_DIR, which every case has.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// Made first, with mode 0600.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    exit: i32,
+    /// What has to come, as [`matches`] reads it. Left out: nothing comes.
+    #[serde(default)]
+    stdout: String,
+    #[serde(default)]
+    stderr: String,
+    /// In neither output, in any case.
+    #[serde(default)]
+    never: Vec<String>,
+}
+
+impl Case {
+    fn run(&self) -> Outcome {
+        let desk = Desk::new();
+        for (name, text) in &self.files {
+            desk.key_file(name, text);
+        }
+        let args: Vec<_> = self.args.iter().map(String::as_str).collect();
+        let mut command = desk.command(&args);
+        finish(command.envs(&self.env).spawn().expect("the program starts"))
+    }
+
+    /// What is wrong, if anything.
+    fn check(&self) -> Option<String> {
+        let outcome = self.run();
+        let said = (outcome.stdout.clone() + &outcome.stderr).to_lowercase();
+        let silent = self.never.iter().all(|text| !said.contains(&text.to_lowercase()));
+        let right = outcome.code() == self.exit
+            && matches(&self.stdout, &outcome.stdout)
+            && matches(&self.stderr, &outcome.stderr)
+            && silent;
+        (!right).then(|| {
+            format!(
+                "== {}: exit {}\n-- stdout\n{}-- stderr\n{}",
+                self.name,
+                outcome.code(),
+                outcome.stdout,
+                outcome.stderr
+            )
+        })
+    }
+}
+
+#[test]
+fn cases() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli");
+    let (mut count, mut wrong) = (0, Vec::new());
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        let cases: Cases = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        count += cases.case.len();
+        wrong.extend(cases.case.iter().filter_map(Case::check));
+    }
+    assert!(count > 40, "only {count} cases were found");
+    assert!(wrong.is_empty(), "{} of {count} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn desk() -> (Desk, Gate<VirtualCard>) {
+    let desk = Desk::new();
+    desk.key_file("new.hex", KEY);
+    (desk, Gate::new(VirtualCard::from_profile("").expect("a card")))
+}
+
+const PUT: &[&str] = &["card", "keys", "put", "--key", "gp-test", "--new", "file:new.hex", "--kvn", "0x30"];
+
+#[test]
+fn a_key_file_that_others_can_read() {
+    let (desk, mut card) = desk();
+    for mode in [0o644, 0o640, 0o602] {
+        set_permissions(desk.path().join("new.hex"), Permissions::from_mode(mode)).expect("set");
+        let outcome = desk.run_with(&mut card, PUT).expect(8);
+        assert!(outcome.stderr.contains("chmod 600"), "{outcome:#?}");
+        assert!(card.seen.is_empty(), "sent before the keys were read");
+    }
+}
+
+#[test]
+fn a_key_from_a_descriptor() {
+    let (desk, _) = desk();
+    let mut shell = std::process::Command::new("/bin/sh");
+    let script = "printf %s \"$KEY\" | \"$0\" --reader sim: card keys check --key fd:3 3<&0 </dev/null";
+    shell.args(["-c", script]).arg(cardwright_tests::cli::program()).env("KEY", "404142434445464748494A4B4C4D4E4F");
+    shell.current_dir(desk.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let outcome = finish(shell.spawn().expect("a shell")).expect(0);
+    assert!(outcome.stdout.contains("MATCH"), "{outcome:#?}");
+}
+
+#[test]
+fn a_dry_run_sends_nothing() {
+    let (desk, mut card) = desk();
+    let outcome = desk.run_with(&mut card, &[PUT, &["--dry-run"]].concat()).expect(0);
+    assert!(outcome.stdout.contains("80 D8 00 81 30 [3 key blocks, blanked]"), "{outcome:#?}");
+    assert!(outcome.stdout.contains("cannot be undone"), "{outcome:#?}");
+    assert!(card.seen.is_empty());
+    assert!(!desk.path().join("state").exists());
+}
+
+#[test]
+fn standard_output_that_nobody_reads() {
+    let (desk, _) = desk();
+    for args in [&["info"][..], OPEN, &["demo", "--cards", "1"], &["--help"], &["info", "--json"]] {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let mut command = desk.command(args);
+        let outcome = finish(command.env("CARDWRIGHT_READER", "sim:").stdout(writer).spawn().expect("started"));
+        assert!(!outcome.stderr.contains("panicked"), "{args:?}: {outcome:#?}");
+        assert!(matches!(outcome.code(), 2 | 9), "{args:?}: {outcome:#?}");
+    }
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_made() {
+    let (desk, mut card) = desk();
+    for dir in ["new.hex/state", "/proc/state"] {
+        for args in [PUT, OPEN] {
+            let outcome = desk.run_with(&mut card, &[args, &["--state-dir", dir]].concat()).expect(9);
+            assert!(outcome.stderr.contains(dir), "{outcome:#?}");
+            assert!(card.seen.is_empty());
+        }
+    }
+}
+
+/// Every write fails on a journal that is the device of that name.
+#[test]
+fn a_full_disk_stops_before_the_effect() {
+    let (desk, mut card) = desk();
+    // Files of a program under this limit (in blocks of 512 bytes) grow no further than it: with the signal ignored,
+    // writes fail as on a full disk.
+    for blocks in 0..6 {
+        let state = format!("state{blocks}");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        card.forget();
+        let args = ["-c", &script].map(str::to_owned);
+        let outcome = desk.run_wrapped("/bin/sh", &args, &mut card, &[PUT, &["--state-dir", &state]].concat());
+        assert!(!outcome.stderr.contains("panicked"), "{outcome:#?}");
+        if outcome.code() == 0 {
+            assert!(blocks > 0);
+            return;
+        }
+        assert_eq!(outcome.code(), 9, "{outcome:#?}");
+        // PUT KEY is never sent unrecorded. Where it was recorded, the change may be made and its end not written.
+        let journal = std::fs::read_to_string(desk.path().join(&state).join("journal.log")).unwrap_or_default();
+        let authenticated = card.count(EXTERNAL_AUTHENTICATE) > 0;
+        assert!(!authenticated || journal.contains("authenticating"), "{blocks}: {journal}");
+        assert!(card.count(PUT_KEY) == 0 || journal.contains("sending"), "{blocks}: {journal}");
+        if card.count(PUT_KEY) > 0 {
+            return;
+        }
+    }
+    panic!("six blocks are not enough for one key change");
+}
+
+#[test]
+fn a_journal_in_use() {
+    let (desk, mut card) = desk();
+    desk.run_with(&mut card, OPEN).expect(0);
+    let journal = std::fs::File::open(desk.path().join("state/journal.log")).expect("a journal");
+    journal.lock().expect("locked");
+    card.forget();
+    let outcome = desk.run_with(&mut card, PUT).expect(9);
+    assert!(outcome.stderr.contains("in use by another process"), "{outcome:#?}");
+    assert!(card.seen.is_empty());
+    drop(journal);
+    desk.run_with(&mut card, PUT).expect(0);
+}
+
+#[test]
+fn a_damaged_journal() {
+    let (desk, mut card) = desk();
+    desk.run_with(&mut card, PUT).expect(0);
+    let path = desk.path().join("state/journal.log");
+    let mut text = std::fs::read(&path).expect("a journal");
+    text[12] ^= 1;
+    std::fs::write(&path, &text).expect("written");
+    card.forget();
+    let outcome = desk.run_with(&mut card, PUT).expect(9);
+    assert!(outcome.stderr.contains("line 1"), "{outcome:#?}");
+    assert!(card.seen.is_empty());
+    // A last line that breaks off is no damage: it was never acknowledged.
+    text[12] ^= 1;
+    text.truncate(text.len() - 3);
+    std::fs::write(&path, &text).expect("written");
+    let outcome = desk.run_with(&mut card, PUT).expect(0);
+    assert!(outcome.stderr.contains("never whole"), "{outcome:#?}");
+}
+
+#[test]
+fn the_configuration_file_and_what_goes_before_it() {
+    let (desk, _) = desk();
+    let write = |path: &Path, text: &str| {
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        std::fs::File::create(path).and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+    };
+    let reader = |args: &[&str], env: &[(&str, &str)]| {
+        let mut command = desk.command(&[&["info", "--json"], args].concat());
+        let outcome = finish(command.envs(env.iter().copied()).spawn().expect("started")).expect(0);
+        outcome.json()["kdd"].as_str().expect("text").to_owned()
+    };
+    write(&desk.path().join(".config/cardwright/config.toml"), "reader = \"sim:kdd=00000000000000000001\"\n");
+    write(&desk.path().join("xdg/cardwright/config.toml"), "reader = \"sim:kdd=00000000000000000002\"\n");
+    write(&desk.path().join("named.toml"), "reader = \"sim:kdd=00000000000000000003\"\nwait = 1\ntime-limit = 2\n");
+    let xdg = desk.path().join("xdg");
+    let xdg = ("XDG_CONFIG_HOME", xdg.to_str().expect("UTF-8"));
+    let env = ("CARDWRIGHT_READER", "sim:kdd=00000000000000000004");
+    let option = ["--reader", "sim:kdd=00000000000000000005"];
+    assert_eq!(reader(&[], &[]), "00000000000000000001");
+    assert_eq!(reader(&[], &[xdg]), "00000000000000000002");
+    assert_eq!(reader(&["--config", "named.toml"], &[xdg]), "00000000000000000003");
+    assert_eq!(reader(&[], &[xdg, ("CARDWRIGHT_CONFIG", "named.toml")]), "00000000000000000003");
+    assert_eq!(reader(&["--config", "named.toml"], &[env]), "00000000000000000004");
+    assert_eq!(reader(&option, &[env]), "00000000000000000005");
+}

@@ -1,0 +1,104 @@
+//! The documents' examples are run: every `console` block of the README and of the book, its commands in order, in one
+//! directory for each document.
+//!
+//! A line `$ COMMAND` is a command; it has to succeed, or to end with the code in a trailing `# exit N`. The lines under
+//! it are its output, with `[..]` for any text within a line and `...` for any lines; without such lines any output will
+//! do.
+
+use cardwright_tests::cli::{Desk, Outcome, finish, program};
+use cardwright_tests::expected::matches;
+use cardwright_tests::rig::repository;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// One command of a document.
+struct Step<'t> {
+    line: usize,
+    command: &'t str,
+    exit: i32,
+    output: String,
+}
+
+/// The commands of all `console` blocks.
+fn steps(text: &str) -> Vec<Step<'_>> {
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    let mut inside = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        match (inside, line.trim_end()) {
+            (false, "```console") => inside = true,
+            (true, "```") => inside = false,
+            (true, line) => match (line.strip_prefix("$ "), steps.last_mut()) {
+                (Some(command), _) => {
+                    let (command, exit) = command.split_once(" # exit ").unwrap_or((command, "0"));
+                    let exit = exit.trim().parse().expect("a number behind `# exit`");
+                    steps.push(Step { line: number, command, exit, output: String::new() });
+                }
+                (None, Some(step)) => {
+                    step.output += line;
+                    step.output.push('\n');
+                }
+                (None, None) => panic!("line {number}: output before any command"),
+            },
+            (false, _) => {}
+        }
+    }
+    steps
+}
+
+/// All documents that a reader is sent to.
+fn documents() -> Vec<PathBuf> {
+    fn collect(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = vec![repository().join("README.md")];
+    collect(&repository().join("docs"), &mut found);
+    found
+}
+
+/// In a shell, as the reader does, with the program on the path.
+fn run(desk: &Desk, command: &str) -> Outcome {
+    let path = program().parent().expect("a directory").to_owned();
+    let path = std::env::join_paths([path, "/usr/bin".into(), "/bin".into()]).expect("a path");
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).current_dir(desk.path()).env_clear().env("PATH", path).env("HOME", desk.path());
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(shell.spawn().expect("a shell"))
+}
+
+#[test]
+fn every_example_runs() {
+    let mut count = 0;
+    for path in documents() {
+        let text = std::fs::read_to_string(&path).expect("text");
+        let desk = Desk::new();
+        for Step { line, command, exit, output } in steps(&text) {
+            let outcome = run(&desk, command);
+            let place = format!("{}:{line}: `{command}`", path.display());
+            assert_eq!(outcome.code(), exit, "{place}: {outcome:#?}");
+            let said = outcome.stdout.clone() + &outcome.stderr;
+            assert!(
+                output.trim().is_empty() || matches(&output, &said),
+                "{place}:\n{output}\nis not what it said:\n{said}"
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "only {count} examples were found");
+}
+
+#[test]
+fn blocks_are_read_as_written() {
+    let text = "text\n```console\n$ one\nout [..]\n\nmore\n$ two # exit 5\n```\n```sh\n$ three\n```\n";
+    let steps = steps(text);
+    assert_eq!(steps.len(), 2);
+    assert_eq!((steps[0].line, steps[0].command, steps[0].exit), (3, "one", 0));
+    assert_eq!(steps[0].output, "out [..]\n\nmore\n");
+    assert_eq!((steps[1].command, steps[1].exit, steps[1].output.as_str()), ("two", 5, ""));
+}

@@ -1,0 +1,261 @@
+//! Canary keys are searched for everywhere a key could be left: output at the highest verbosity, journal, audit log,
+//! arguments, environment, and the memory of the real process after its session.
+
+use cardwright_link::vpcd::{Stop, serve};
+use cardwright_link::{SmartCard, VirtualCard};
+use cardwright_tests::altered::Altered;
+use cardwright_tests::cli::{Desk, finish, free_port};
+use cardwright_tests::rig::{Killed, skip};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use std::io::{PipeReader, PipeWriter, Write, pipe};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+const OLD: &str = "C3A5F17E0B9D42688E1F5A3C7D90B264";
+const ENC: &str = "9B62D80F47E13CA5F0D47A1B2E8C6395";
+const MAC: &str = "5E07C4A9D1836BF2174DEA60B98F3C21";
+const DEK: &str = "E84B1D96A03F57C22D7AF8634E5190BB";
+const PATIENCE: Duration = Duration::from_secs(60);
+const PUT_KEY: u8 = 0xD8;
+const GET_STATUS: u8 = 0xF2;
+
+/// Every form in which a canary could be left, with its name.
+fn forms() -> Vec<(String, Vec<u8>)> {
+    let mut forms = Vec::new();
+    for (name, key) in [("OLD", OLD), ("ENC", ENC), ("MAC", MAC), ("DEK", DEK)] {
+        let raw = hex::decode(key).expect("hex");
+        forms.push((format!("{name} in upper case"), key.as_bytes().to_vec()));
+        forms.push((format!("{name} in lower case"), key.to_lowercase().into_bytes()));
+        // Base64 of text that begins one or two bytes earlier looks different: what does not depend on neighbours.
+        for skip in 0..3 {
+            forms.push((
+                format!("{name} in base64, from byte {skip}"),
+                base64(&raw[skip..raw.len() - (raw.len() - skip) % 3]),
+            ));
+        }
+        forms.push((format!("{name} raw"), raw));
+    }
+    forms
+}
+
+/// Whole groups of three bytes.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |three: &[u8]| {
+        let word = three.iter().fold(0_usize, |word, byte| word << 8 | usize::from(*byte));
+        [18, 12, 6, 0].map(|shift| DIGITS[word >> shift & 63])
+    };
+    bytes.chunks_exact(3).flat_map(group).collect()
+}
+
+/// The canaries in `bytes`, by name.
+fn found(bytes: &[u8]) -> Vec<String> {
+    let hit = |(name, form): (String, Vec<u8>)| {
+        place_of(bytes, &form).map(|at| format!("{name}, at {at:#x} of {:#x}", bytes.len()))
+    };
+    forms().into_iter().filter_map(hit).collect()
+}
+
+/// The first place of `needle`. Its first byte is looked for first: cores are large.
+fn place_of(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let (first, last) = (needle[0], bytes.len().checked_sub(needle.len())?);
+    (0..=last).find(|at| bytes[*at] == first && bytes[*at..].starts_with(needle))
+}
+
+/// A desk with key files, and a card with the old canary in set 0x30.
+fn desk() -> (Desk, VirtualCard) {
+    let desk = Desk::new();
+    desk.key_file("old.hex", OLD);
+    desk.key_file("new.hex", &format!("{ENC},{MAC},{DEK}"));
+    let mut card = VirtualCard::from_profile("").expect("a card");
+    let first = ["card", "keys", "put", "--key", "gp-test", "--new", "file:old.hex", "--kvn", "0x30"];
+    desk.run_with(&mut card, &first).expect(0);
+    (desk, card)
+}
+
+const PUT: &[&str] =
+    &["card", "keys", "put", "--key", "file:old.hex", "--new", "file:new.hex", "--kvn", "0x31", "-vvv"];
+
+#[test]
+fn the_search_finds_each_form() {
+    for (name, form) in forms() {
+        let mut text = b"before ".to_vec();
+        text.extend_from_slice(&form);
+        text.extend_from_slice(b" behind");
+        assert!(found(&text).iter().any(|hit| hit.starts_with(&name)), "{name}");
+    }
+    assert_eq!(found(b"nothing of it"), Vec::<String>::new());
+    let raw = hex::decode(OLD).expect("hex");
+    for start in 0..3 {
+        // As base64 of a longer text has it.
+        let text = [&b"..."[..start], &raw].concat();
+        let text = base64(&text[..text.len() - text.len() % 3]);
+        assert!(!found(&text).is_empty(), "{start}");
+    }
+}
+
+#[test]
+fn no_secret_in_output_or_files() {
+    let (desk, mut card) = desk();
+    let mut outputs = vec![desk.run_with(&mut card, PUT).expect(0)];
+    let secured = ["apdu", "-vvv", "--secure", "file:new.hex@0x31", "80F28002024F0000"];
+    outputs.push(desk.run_with(&mut card, &secured).expect(0));
+    outputs.push(desk.run_with(&mut card, &["card", "keys", "check", "-vvv", "--key", "file:new.hex@0x31"]).expect(0));
+    outputs.push(desk.run_with(&mut card, &[PUT, &["--dry-run"]].concat()).expect(0));
+    for outcome in &outputs {
+        assert_eq!(found(outcome.stdout.as_bytes()), Vec::<String>::new());
+        assert_eq!(found(outcome.stderr.as_bytes()), Vec::<String>::new());
+    }
+    // The trace is there, with the keys blanked.
+    assert!(outputs[0].stderr.contains("80 D8 00 81 [") && outputs[0].stderr.contains("blanked]"), "{:#?}", outputs[0]);
+    let mut files = 0;
+    for entry in std::fs::read_dir(desk.path().join("state")).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        assert_eq!(found(&std::fs::read(&path).expect("read")), Vec::<String>::new(), "{}", path.display());
+        files += 1;
+    }
+    assert_eq!(files, 2, "journal and audit log");
+}
+
+/// A pipe into which not one byte more goes: whoever writes to it stays there.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    let flags = fcntl_getfl(&writer).expect("flags");
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("set");
+    for size in [4096, 1] {
+        while writer.write(&[b' '; 4096][..size]).is_ok() {}
+    }
+    fcntl_setfl(&writer, flags).expect("set");
+    (reader, writer)
+}
+
+/// Everything in the memory of a process, as gcore sees it; `None`, with words, where that is not permitted.
+fn core_of(pid: u32, dir: &Path) -> Option<Vec<u8>> {
+    let prefix = dir.join("core");
+    let output = match Command::new("gcore").arg("-a").arg("-o").arg(&prefix).arg(pid.to_string()).output() {
+        Ok(output) => output,
+        Err(error) => {
+            skip("a core of the process", &format!("gcore (Debian package gdb): {error}"));
+            return None;
+        }
+    };
+    let path = dir.join(format!("core.{pid}"));
+    let Ok(core) = std::fs::read(&path) else {
+        // Only root may look into a process that is not dumpable.
+        skip("a core of the process", &String::from_utf8_lossy(&output.stderr));
+        return None;
+    };
+    std::fs::remove_file(path).expect("removed");
+    Some(core)
+}
+
+/// What the system tells of a process to everybody.
+fn told_of(pid: u32) -> Vec<u8> {
+    let read = |name| std::fs::read(format!("/proc/{pid}/{name}")).expect("the process is there");
+    [read("cmdline"), read("environ")].concat()
+}
+
+/// The process waits in a write to its standard output.
+fn wait_until_it_writes(pid: u32) {
+    let started = Instant::now();
+    loop {
+        // Number of the system call, then its arguments: fd 1. While it runs, the line is the word "running".
+        let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).expect("the process is there");
+        if call.split_whitespace().nth(1) == Some("0x1") {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "it does not write: {call}");
+        std::thread::yield_now();
+    }
+}
+
+/// Runs the program until it has hung up and wants to print, and looks into it there. `during` is called when the card
+/// has carried out `ins`, before it answers.
+fn look_into(args: &[&str], ins: u8) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (desk, card) = desk();
+    let (reader, writer) = full_pipe();
+    let port = free_port();
+    let mut command = desk.command(args);
+    command.env("CARDWRIGHT_READER", format!("vpcd:{port}")).stdout(writer);
+    let child = Killed(command.spawn().expect("the program starts"));
+    // The command holds a copy of the pipe's end.
+    drop(command);
+    let pid = child.0.id();
+    let dir = desk.path().to_owned();
+    let (sender, during) = channel();
+    let mut sender = Some(sender);
+    let mut card = Altered::new(card, move |command: &[u8], _: &mut Vec<u8>| {
+        if command[1] == ins
+            && let Some(sender) = sender.take()
+        {
+            let _ = sender.send((core_of(pid, &dir), told_of(pid)));
+        }
+    });
+    let stop = Stop::default();
+    let card: &mut dyn SmartCard = &mut card;
+    // Comes back when the program has hung up: session and link are dropped.
+    serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE, &stop, card).expect("the program listened");
+    let (during, told) = during.try_recv().expect("the card saw the command");
+    assert_eq!(found(&told), Vec::<String>::new(), "in arguments or environment");
+    wait_until_it_writes(pid);
+    confirm_protection(pid);
+    let after = core_of(pid, desk.path());
+    assert_eq!(found(&told_of(pid)), Vec::<String>::new(), "in arguments or environment");
+    drop(reader);
+    Some((during?, after?))
+}
+
+/// Core files are off, and the process belongs to root as far as looking into it goes.
+fn confirm_protection(pid: u32) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a line");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    // The kernel gives these files to root where a process is not dumpable.
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(format!("/proc/{pid}/environ")).expect("it is there").uid();
+    assert_eq!(owner, 0);
+}
+
+fn nothing_is_left(args: &[&str], ins: u8, in_use: &[&str]) {
+    let Some((during, after)) = look_into(args, ins) else { return };
+    // The control: while the session is open the same search finds the keys in the same kind of core.
+    let open = found(&during);
+    for name in in_use {
+        assert!(open.iter().any(|hit| hit.starts_with(name)), "{name} not found while in use: {open:?}");
+    }
+    assert_eq!(found(&after), Vec::<String>::new(), "left in memory after the session");
+}
+
+#[test]
+fn no_key_is_left_in_memory_after_a_key_change() {
+    nothing_is_left(PUT, PUT_KEY, &["OLD raw", "ENC raw", "MAC raw", "DEK raw"]);
+}
+
+#[test]
+fn no_key_is_left_in_memory_after_a_session() {
+    nothing_is_left(&["apdu", "--secure", "file:old.hex", "-vvv", "80F28002024F0000"], GET_STATUS, &["OLD raw"]);
+}
+
+/// An ordinary run with a small core limit to inherit does not raise it, and a process that is killed leaves no core.
+#[test]
+fn a_killed_program_leaves_no_core() {
+    let (desk, _) = desk();
+    let port = free_port();
+    let mut command = desk.command(PUT);
+    let child = command.env("CARDWRIGHT_READER", format!("vpcd:{port}")).spawn().expect("the program starts");
+    let pid = rustix::process::Pid::from_child(&child);
+    // It listens: so it has protected itself, and read its keys.
+    let started = Instant::now();
+    while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        assert!(started.elapsed() < PATIENCE, "it does not listen");
+        std::thread::yield_now();
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::ABORT).expect("killed");
+    use std::os::unix::process::ExitStatusExt;
+    let outcome = finish(child);
+    assert_eq!(outcome.status.signal(), Some(6), "{outcome:#?}");
+    assert!(!outcome.status.core_dumped());
+}
