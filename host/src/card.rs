@@ -74,7 +74,7 @@ impl<T: Transport> Card<T> {
     /// [`Error::Link`], [`Error::Apdu`].
     pub fn exchange(&mut self, name: &'static str, wire: &[u8], long: Long) -> Result<&mut [u8], Error> {
         let command = Command::parse(wire).map_err(Error::apdu(name))?;
-        let mut exchange = Exchange::new(&command).map_err(Error::apdu(name))?;
+        let mut exchange = Exchange::new(&command);
         self.answer.clear();
         if long == Long::Chained && command.data.len() > 255 {
             self.send_chain(name, &command)?;
@@ -115,14 +115,14 @@ impl<T: Transport> Card<T> {
     }
 }
 
-/// A command for a trace: key material, PINs and personalisation data blanked.
+/// A command for a trace. Data is shown only of commands that are known to carry nothing secret: SELECT, GET DATA,
+/// INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, GET STATUS, DELETE, MANAGE CHANNEL, GET RESPONSE.
 pub(crate) fn plain(command: &Command<'_>) -> String {
     let [cla, ins, p1, p2] = command.header.bytes();
-    // VERIFY, CHANGE REFERENCE DATA, PUT KEY, STORE DATA carry secrets; what else does, only its application knows.
     let data = match ins {
         _ if command.data.is_empty() => String::new(),
-        0x20 | 0x24 | 0xD8 | 0xE2 => format!(" [{} bytes, blanked]", command.data.len()),
-        _ => format!(" {}", hex::encode_upper(command.data)),
+        0xA4 | 0xCA | 0x50 | 0x82 | 0xF2 | 0xE4 | 0x70 | 0xC0 => format!(" {}", hex::encode_upper(command.data)),
+        _ => format!(" [{} bytes, blanked]", command.data.len()),
     };
     format!("{cla:02X} {ins:02X} {p1:02X} {p2:02X}{data}")
 }

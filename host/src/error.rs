@@ -90,6 +90,12 @@ pub enum Error {
         /// Where its keys are kept.
         kept_in: String,
     },
+    /// The card answered PUT KEY with other check values in an earlier run, and still has its old keys.
+    #[error("card {card} answered PUT KEY with other check values before, and still has its old keys")]
+    MismatchOnRecord {
+        /// The card.
+        card: CardId,
+    },
     /// The card answered PUT KEY with other check values than were sent.
     #[error("card {card} answered PUT KEY with set 0x{kvn:02X} and check values {got}, sent were {} and {}", format_args!("0x{:02X}", sent.kvn), sent.kcvs)]
     EchoMismatch {

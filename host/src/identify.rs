@@ -4,11 +4,11 @@ use crate::card::Card;
 use crate::error::Error;
 use cardwright_keys::journal::CardId;
 use cardwright_link::Transport;
-use cardwright_proto::gp::GpError;
 use cardwright_proto::gp::get_data::{Cplc, GetData, KeyInformation, Object, parse_key_information};
 use cardwright_proto::gp::select::{Select, Selected};
 
-/// What a card answers to GET DATA before authentication; `None` where it does not know the object.
+/// What a card answers to GET DATA before authentication; `None` where it does not know the object, or answers with
+/// something else.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Card production life cycle data (9F7F).
@@ -36,15 +36,15 @@ pub fn select<T: Transport>(card: &mut Card<T>, aid: &[u8]) -> Result<Selected, 
 /// Asks for everything that a card tells anyone.
 ///
 /// # Errors
-/// [`Error::Link`], [`Error::Apdu`]; [`Error::Gp`] for an answer that is malformed. A refusal is no error.
+/// [`Error::Link`], [`Error::Apdu`]. A refusal or a malformed object is no error: nothing rests on it.
 pub fn identity<T: Transport>(card: &mut Card<T>) -> Result<Identity, Error> {
     let keys = get(card, Object::KeyInformation)?;
     Ok(Identity {
-        cplc: cplc(card)?,
+        cplc: get(card, Object::Cplc)?.as_deref().and_then(|value| Cplc::parse(value).ok()),
         iin: get(card, Object::Iin)?,
         cin: get(card, Object::Cin)?,
         kdd: get(card, Object::Kdd)?,
-        keys: keys.as_deref().map(parse_key_information).transpose()?,
+        keys: keys.as_deref().and_then(|template| parse_key_information(template).ok()),
         card_data: get(card, Object::CardData)?,
     })
 }
@@ -69,7 +69,8 @@ pub fn greet<T: Transport>(card: &mut Card<T>, aid: &[u8]) -> Result<Greeting, E
     let asked = if aid.is_empty() { &ISSUER_SECURITY_DOMAIN } else { aid };
     // A card may be asked for a part of an AID; it says which one that was.
     let aid = select(card, aid)?.aid.unwrap_or_else(|| asked.to_vec());
-    Ok(Greeting { aid, cplc: cplc(card)? })
+    let cplc = get(card, Object::Cplc)?.as_deref().and_then(|value| Cplc::parse(value).ok());
+    Ok(Greeting { aid, cplc })
 }
 
 /// The name under which the journal keeps a card: KDD, and the chip's CPLC where the card gives it.
@@ -77,14 +78,10 @@ pub(crate) fn card_id(kdd: &[u8; 10], cplc: Option<&Cplc>) -> CardId {
     CardId::new(kdd, cplc.map(Cplc::chip).as_ref())
 }
 
-fn cplc<T: Transport>(card: &mut Card<T>) -> Result<Option<Cplc>, Error> {
-    Ok(get(card, Object::Cplc)?.as_deref().map(Cplc::parse).transpose()?)
-}
-
 fn get<T: Transport>(card: &mut Card<T>, object: Object) -> Result<Option<Vec<u8>>, Error> {
     match card.call(&GetData { object }) {
         Ok(value) => Ok(Some(value)),
-        Err(Error::Gp(GpError::Refused { .. })) => Ok(None),
+        Err(Error::Gp(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -11,17 +11,17 @@ use crate::error::{Error, RequestError};
 use crate::identify::{Greeting, greet};
 use crate::session::{Candidate, Choices, Initialized, Opened, Session, initialize};
 use crate::world::Entropy;
-use cardwright_keys::journal::{Change, OpenChange, Outcome, Record, SetId};
+use cardwright_keys::journal::{CardId, Change, OpenChange, Outcome, Record, SetId};
 use cardwright_keys::keyref::KeyRef;
 use cardwright_keys::vault::{Custody, Vault};
 use cardwright_link::Transport;
+use cardwright_proto::gp::get_data::{GetData, Object};
 use cardwright_proto::gp::get_status::{GetStatus, Scope};
 use cardwright_proto::gp::key::{Kcv, KeySet, Kvn};
 use cardwright_proto::gp::put_key::{BlockForm, PutKey, PutKeyEcho};
 use cardwright_proto::gp::{Command as _, GpError};
 use cardwright_proto::scp::{ScpError, SecurityLevel, SessionCipher};
 use cardwright_proto::status::StatusWord;
-use std::slice::from_ref;
 
 /// New keys that outlive this process: whoever makes one of these has made them durable.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub struct Request {
     pub target: Kvn,
     /// Replace the present set; else add one.
     pub replace: bool,
+    /// End another change of this card that is pending, where the card proves that it has its old keys.
+    pub abandon_pending: bool,
     /// The form of the AES key blocks that the card takes.
     pub form: BlockForm,
 }
@@ -68,6 +70,8 @@ pub enum Proof {
     AcceptedByKcv,
     /// The card took an encrypted command, but nothing authenticates its answer.
     Unauthenticated,
+    /// Nothing that the card did speaks for it: the check value is that of the file.
+    NotVerified,
 }
 
 impl std::fmt::Display for Proof {
@@ -76,6 +80,7 @@ impl std::fmt::Display for Proof {
             Self::Proved(how) => write!(f, "proved by {how}"),
             Self::AcceptedByKcv => f.write_str("accepted by KCV, not exercised"),
             Self::Unauthenticated => f.write_str("an encrypted command was accepted, its answer is not authenticated"),
+            Self::NotVerified => f.write_str("not verified by the card; the KCV is that of your key"),
         }
     }
 }
@@ -163,14 +168,18 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         let Survey { found, change, new } = self.survey(request, &greeting)?;
         match found {
             Found::Old(initialized, candidate) => {
-                self.load(request, &greeting, (initialized, candidate), &change, &new)?;
+                let dek = self.load(request, &greeting, (initialized, candidate), &change, &new)?;
                 let (initialized, candidate) = self.under_new_keys(request, &change, &greeting)?;
-                self.verify(initialized, candidate, change, Path::Loaded)
+                self.verify(initialized, candidate, change, (Path::Loaded, dek))
             }
             Found::New(initialized, candidate) => {
-                let pending = self.books.ledger().open_change(&change.card).is_some();
-                let path = if pending { Path::Finished } else { Path::AlreadyThere };
-                self.verify(initialized, candidate, change, path)
+                let how = match self.pending(&change.card).filter(|open| open.change.aims_as(&change)) {
+                    // The card checks each block's check value before it stores it, so that its Key-DEK is the one sent.
+                    Some(open) if open.sent => (Path::Finished, Proof::AcceptedByKcv),
+                    Some(_) => (Path::Finished, Proof::NotVerified),
+                    None => (Path::AlreadyThere, Proof::NotVerified),
+                };
+                self.verify(initialized, candidate, change, how)
             }
         }
     }
@@ -189,57 +198,74 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         Ok(())
     }
 
-    /// One INITIALIZE UPDATE tells which keys the card has. A second one is needed only where a set was to be added
-    /// beside the old one, and PUT KEY for it had left: then the new number is asked for.
+    /// One INITIALIZE UPDATE tells which keys the card has. A second one is needed only where a set is to be added beside
+    /// another one: then the new number is asked for first, because the card may have that set already.
     fn survey(&mut self, request: &Request, greeting: &Greeting) -> Result<Survey<V>, Error> {
-        let initialized = match self.initialize(request.current.kvn, greeting) {
+        let Request { current, target, replace, .. } = request;
+        let beside = |here: Kvn| !replace && here != Kvn::INITIAL && here != *target;
+        if current.kvn.is_some_and(beside)
+            && let Some(initialized) = self.target_set(request, greeting)?
+        {
+            return self.weigh(request, initialized);
+        }
+        let initialized = match self.initialize(current.kvn, greeting) {
             // The named set is gone: the change may have been made already.
-            Err(Error::Scp { error: ScpError::InitializeRefused(StatusWord::REFERENCE_NOT_FOUND), .. })
-                if request.current.kvn.is_some() =>
-            {
-                self.initialize(Some(request.target), greeting)?
+            Err(error) if current.kvn.is_some() && not_there(&error) => {
+                return match self.target_set(request, greeting)? {
+                    Some(initialized) => self.weigh(request, initialized),
+                    None => Err(error),
+                };
             }
             other => other?,
         };
+        let here = initialized.kvn();
+        let sent =
+            self.pending(initialized.card()).is_some_and(|open| open.sent && open.change.new.kvn == target.byte());
+        if current.kvn.is_none() && here != *target && (beside(here) || sent) {
+            if let Some(initialized) = self.target_set(request, greeting)? {
+                return self.weigh(request, initialized);
+            }
+            let initialized = self.initialize(Some(here), greeting)?;
+            return self.weigh(request, initialized);
+        }
+        self.weigh(request, initialized)
+    }
+
+    /// Which of the two key sets the card answered with.
+    fn weigh(&self, request: &Request, initialized: Initialized) -> Result<Survey<V>, Error> {
         let old = initialized.try_key(self.vault, &request.current)?;
         let new = initialized.try_key(self.vault, request.new.key())?;
-        let old_kvn = self.old_kvn(request, &initialized);
+        let (here, target) = (initialized.kvn(), request.target);
         let change = Change {
             card: initialized.card().clone(),
-            old: SetId::new(old_kvn, &old.kcvs),
-            new: SetId::new(request.target, &new.kcvs),
+            old: SetId::new(self.old_kvn(request, &initialized), &old.kcvs),
+            new: SetId::new(target, &new.kcvs),
             replace: request.replace,
             kept_in: request.new.key().to_string(),
         };
-        let here = initialized.kvn();
-        let new_keys =
-            NewKeys { keys: self.vault.card_keys(request.new.key(), &initialized.answer().kdd)?, kcvs: new.kcvs };
-        if here == request.target && old_kvn == request.target && old.matched.accepted() && new.matched.accepted() {
+        let keys = self.vault.card_keys(request.new.key(), &initialized.answer().kdd)?;
+        let new_keys = NewKeys { keys, kcvs: new.kcvs };
+        let (has_old, has_new) = (old.matched.accepted(), new.matched.accepted());
+        if here == target && has_new && has_old && change.old.kvn == target.byte() {
             return Err(RequestError::Indistinct.into());
         }
-        if here == request.target && new.matched.accepted() {
-            return Ok(Survey { found: Found::New(initialized, new), change, new: new_keys });
-        }
-        if !old.matched.accepted() {
+        let found = if here == target && has_new {
+            Found::New(initialized, new)
+        } else if has_old {
+            Found::Old(initialized, old)
+        } else if here == target && !request.replace && request.current.kvn.is_some_and(|kvn| kvn != here) {
+            return Err(RequestError::SetExists(here).into());
+        } else {
             let tried = format!("{} or {}", request.current, request.new.key());
             return Err(Error::NoMatch { card: change.card, kvn: here, tried });
-        }
-        let pending = self.books.ledger().open_change(&change.card).cloned();
-        if pending.is_some_and(|pending| pending.sent && !pending.change.replace && pending.change == change) {
-            if let Some((initialized, candidate)) = self.beside(request, greeting)? {
-                return Ok(Survey { found: Found::New(initialized, candidate), change, new: new_keys });
-            }
-            let initialized = self.initialize(Some(here), greeting)?;
-            let old = initialized.try_key(self.vault, &request.current)?;
-            return Ok(Survey { found: Found::Old(initialized, old), change, new: new_keys });
-        }
-        Ok(Survey { found: Found::Old(initialized, old), change, new: new_keys })
+        };
+        Ok(Survey { found, change, new: new_keys })
     }
 
     /// The number of the set that the change starts from. Where the card already answers with the target, an earlier
     /// run knows which it was.
     fn old_kvn(&self, request: &Request, initialized: &Initialized) -> Kvn {
-        let pending = self.books.ledger().open_change(initialized.card());
+        let pending = self.pending(initialized.card());
         let known = pending.filter(|open| open.change.new.kvn == request.target.byte());
         known
             .and_then(|open| Kvn::on_card(open.change.old.kvn).ok())
@@ -247,20 +273,17 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
             .unwrap_or(initialized.kvn())
     }
 
-    /// Looks for the new set beside the old one.
-    fn beside(&mut self, request: &Request, greeting: &Greeting) -> Result<Option<(Initialized, Candidate<V>)>, Error> {
-        let initialized = match self.initialize(Some(request.target), greeting) {
-            Err(Error::Scp { error: ScpError::InitializeRefused(StatusWord::REFERENCE_NOT_FOUND), .. }) => {
-                return Ok(None);
-            }
-            other => other?,
-        };
-        let candidate = initialized.try_key(self.vault, request.new.key())?;
-        if candidate.matched.accepted() {
-            return Ok(Some((initialized, candidate)));
+    /// The key change of this card that the journal has open.
+    fn pending(&self, card: &CardId) -> Option<&OpenChange> {
+        self.books.ledger().open_change(card)
+    }
+
+    /// Asks for a session with the target set; `None` where the card says that it has no such set.
+    fn target_set(&mut self, request: &Request, greeting: &Greeting) -> Result<Option<Initialized>, Error> {
+        match self.initialize(Some(request.target), greeting) {
+            Err(error) if not_there(&error) => Ok(None),
+            other => other.map(Some),
         }
-        let card = initialized.card().clone();
-        Err(Error::NoMatch { card, kvn: request.target, tried: request.new.key().to_string() })
     }
 
     fn initialize(&mut self, kvn: Option<Kvn>, greeting: &Greeting) -> Result<Initialized, Error> {
@@ -275,9 +298,9 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         (initialized, candidate): (Initialized, Candidate<V>),
         change: &Change,
         new: &NewKeys<V>,
-    ) -> Result<(), Error> {
+    ) -> Result<Proof, Error> {
         self.check_request(request, &initialized, &candidate, new)?;
-        let ahead = self.settle_pending(change)?;
+        let ahead = self.settle_pending(change, request.abandon_pending)?;
         let here = initialized.kvn();
         let blocks = self.vault.put_key_blocks(&candidate.keys, &new.keys, request.form)?;
         let put_key = PutKey { replace: request.replace.then_some(here), kvn: request.target, blocks };
@@ -289,29 +312,40 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
             Err(Error::Gp(GpError::Refused { sw, .. })) => return self.refused(request, greeting, change, sw),
             other => other?,
         };
-        if echo == put_key.expected() { Ok(()) } else { Err(self.echo_mismatch(change, &echo)?) }
+        if echo == put_key.expected() { Ok(Proof::AcceptedByKcv) } else { Err(self.echo_mismatch(change, &echo)?) }
     }
 
-    /// No MAC protects an error status word: whether PUT KEY was refused, one more INITIALIZE UPDATE tells. Where the
-    /// card has the new keys all the same, the change goes on.
+    /// No MAC protects an error status word: whether PUT KEY was refused, the keys that the card has tell. Where it has
+    /// the new ones all the same, the change goes on; where it proves the old ones, it has ended; else it stays open.
     fn refused(
         &mut self,
         request: &Request,
         greeting: &Greeting,
         change: &Change,
         sw: StatusWord,
-    ) -> Result<(), Error> {
-        let loaded = match self.initialize(Some(request.target), greeting) {
-            Ok(initialized) => initialized.try_key(self.vault, request.new.key())?.matched.accepted(),
-            Err(Error::Scp { error: ScpError::InitializeRefused(_), .. }) => false,
+    ) -> Result<Proof, Error> {
+        if let Some(initialized) = self.target_set(request, greeting)?
+            && initialized.try_key(self.vault, request.new.key())?.matched.accepted()
+        {
+            return Ok(Proof::NotVerified);
+        }
+        let old = Kvn::on_card(change.old.kvn).ok();
+        let proves_old = match self.initialize(old, greeting) {
+            Ok(initialized) => initialized.try_key(self.vault, &request.current)?.matched.accepted(),
+            Err(error) if not_there(&error) => false,
             Err(error) => return Err(error),
         };
-        if loaded {
-            return Ok(());
+        if !proves_old {
+            return Err(Error::NotProved { card: change.card.clone() });
         }
-        self.books.append(&[Record::Ended { change: change.clone(), outcome: Outcome::Refused { sw: sw.0 } }])?;
-        self.books.tell("put-key.refused", &change.card, sw.to_string())?;
+        self.end(change, Outcome::Refused { sw: sw.0 }, "put-key.refused", sw.to_string())?;
         Err(GpError::Refused { command: PutKey::NAME, sw }.into())
+    }
+
+    /// Tells the audit sink, then ends the change: told twice after a kill between the two does no harm, not at all would.
+    fn end(&mut self, change: &Change, outcome: Outcome, what: &str, detail: String) -> Result<(), Error> {
+        self.books.tell(what, &change.card, detail)?;
+        self.books.append(&[Record::Ended { change: change.clone(), outcome }])
     }
 
     /// What contradicts itself is refused before anything is written down or sent.
@@ -340,21 +374,22 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
     }
 
     /// The records that go before this change: an earlier one that certainly was not carried out is ended first.
-    fn settle_pending(&self, change: &Change) -> Result<Vec<Record>, Error> {
+    fn settle_pending(&self, change: &Change, abandon: bool) -> Result<Vec<Record>, Error> {
         let intent = Record::Intent(change.clone());
-        let Some(OpenChange { change: pending, sent, mismatch }) =
-            self.books.ledger().open_change(&change.card).cloned()
-        else {
+        let Some(OpenChange { change: pending, sent, mismatch }) = self.pending(&change.card).cloned() else {
             return Ok(vec![intent]);
         };
         // The old keys were just found. Where they were to be replaced, or nothing had left, nothing has happened.
         let untouched = !sent || (pending.replace && pending.old == change.old);
-        if mismatch || (pending != *change && !untouched) {
+        if mismatch && !abandon {
+            return Err(Error::MismatchOnRecord { card: pending.card });
+        }
+        if pending.aims_as(change) {
+            return Ok(vec![intent]);
+        }
+        if !untouched && !abandon {
             let (card, kvn, kept_in) = (pending.card, pending.new.kvn, pending.kept_in);
             return Err(Error::OtherChangePending { card, kvn, kept_in });
-        }
-        if pending == *change {
-            return Ok(vec![intent]);
         }
         Ok(vec![Record::Ended { change: pending, outcome: Outcome::NotLoaded }, intent])
     }
@@ -362,8 +397,8 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
     fn echo_mismatch(&mut self, change: &Change, echo: &PutKeyEcho) -> Result<Error, Error> {
         let got: String = echo.kcvs.iter().map(Kcv::to_string).collect();
         let outcome = Outcome::EchoMismatch { kvn: echo.kvn, kcvs: got.clone() };
-        self.books.append(&[Record::Ended { change: change.clone(), outcome }])?;
-        self.books.tell("put-key.mismatch", &change.card, format!("set 0x{:02X}, check values {got}", echo.kvn))?;
+        let detail = format!("set 0x{:02X}, check values {got}", echo.kvn);
+        self.end(change, outcome, "put-key.mismatch", detail)?;
         Ok(Error::EchoMismatch { card: change.card.clone(), kvn: echo.kvn, got, sent: change.new.clone() })
     }
 
@@ -388,32 +423,55 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         initialized: Initialized,
         candidate: Candidate<V>,
         change: Change,
-        path: Path,
+        (path, dek): (Path, Proof),
     ) -> Result<Report, Error> {
         let (kcvs, key_enc) = (candidate.kcvs, candidate.matched.key_enc);
         let choices = Choices { level: None, ..self.choices.clone() };
         let mut opened = initialized.open(self.card, candidate, &choices, self.books, (&[], &[]))?;
-        let level = exchange_encrypted(&mut opened.session)?;
-        let enc = match (level.r_enc(), key_enc) {
-            (true, _) => Proof::Proved("an encrypted exchange"),
-            (false, Some(true)) => Proof::Proved("the pseudo-random challenge"),
-            _ => Proof::Unauthenticated,
+        let level = opened.session.level().ok_or(Error::SessionOver)?;
+        let enc = match (exchange_encrypted(&mut opened.session)?, key_enc) {
+            (Proof::Proved(how), _) => Proof::Proved(how),
+            (_, Some(true)) => Proof::Proved("the pseudo-random challenge"),
+            (other, _) => other,
         };
-        let proofs = KeySet { enc, mac: Proof::Proved("the card cryptogram"), dek: Proof::AcceptedByKcv };
-        if path != Path::AlreadyThere {
-            self.books.append(from_ref(&Record::Ended { change: change.clone(), outcome: Outcome::Loaded }))?;
-            self.books.tell("put-key.loaded", &change.card, describe(&change))?;
-        }
         let (custody, first_sight) = (self.vault.custody(), opened.first_sight);
+        let proofs = KeySet { enc, mac: Proof::Proved("the card cryptogram"), dek };
+        if path != Path::AlreadyThere {
+            self.end(&change, Outcome::Loaded, "put-key.loaded", describe(&change))?;
+        }
         Ok(Report { change, path, kcvs, proofs, level, custody, first_sight })
     }
 }
 
-/// GET STATUS of the issuer security domain: it has data both ways, so that both directions are encrypted at level 33.
-fn exchange_encrypted<T: Transport, C: SessionCipher>(session: &mut Session<'_, T, C>) -> Result<SecurityLevel, Error> {
+/// The card says that it has no such key set. Cards use several status words for that, and none is authenticated.
+const fn not_there(error: &Error) -> bool {
+    matches!(error, Error::Scp { error: ScpError::InitializeRefused(_), .. })
+}
+
+/// Commands with something to answer: GET STATUS has data both ways, and the others serve where an application does not
+/// know it. What speaks for Key-ENC is an answer that decrypts, or an encrypted command accepted under a MAC.
+fn exchange_encrypted<T: Transport, C: SessionCipher>(session: &mut Session<'_, T, C>) -> Result<Proof, Error> {
     let level = session.level().ok_or(Error::SessionOver)?;
-    session.call(&GetStatus { scope: Scope::IssuerSecurityDomain, next: false })?;
-    Ok(level)
+    let mut data = Vec::new();
+    let status = GetStatus { scope: Scope::IssuerSecurityDomain, next: false };
+    let answer = session.send(GetStatus::NAME, &status.apdu(&mut data))?;
+    let accepted = answer.sw.carries_rmac();
+    if level.r_enc() && !answer.data.is_empty() {
+        return Ok(Proof::Proved("an encrypted exchange"));
+    }
+    if accepted && level.c_enc() && level.r_mac() {
+        return Ok(Proof::Proved("an encrypted command that the card accepted"));
+    }
+    if accepted && level.c_enc() {
+        return Ok(Proof::Unauthenticated);
+    }
+    for object in [Object::KeyInformation, Object::Kdd, Object::CardData] {
+        let answer = session.send(GetData::NAME, &GetData { object }.apdu(&mut data))?;
+        if level.r_enc() && !answer.data.is_empty() {
+            return Ok(Proof::Proved("an encrypted exchange"));
+        }
+    }
+    Ok(Proof::NotVerified)
 }
 
 fn describe(change: &Change) -> String {

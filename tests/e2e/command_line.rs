@@ -8,8 +8,11 @@ use cardwright_tests::gate::Gate;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::{Permissions, set_permissions};
-use std::io::{Write, pipe};
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -126,6 +129,18 @@ fn a_key_from_a_descriptor() {
 }
 
 #[test]
+fn a_prompt_without_a_terminal() {
+    let (desk, _) = desk();
+    // A session of its own has no terminal, wherever the tests run.
+    let plain = desk.command(&["--reader", "sim:", "card", "keys", "check", "--key", "prompt"]);
+    let mut command = std::process::Command::new("setsid");
+    command.arg("--wait").arg(plain.get_program()).args(plain.get_args()).current_dir(desk.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let outcome = finish(command.spawn().expect("setsid")).expect(8);
+    assert!(outcome.stderr.starts_with("error: prompt cannot be read: "), "{outcome:#?}");
+}
+
+#[test]
 fn a_dry_run_sends_nothing() {
     let (desk, mut card) = desk();
     let outcome = desk.run_with(&mut card, &[PUT, &["--dry-run"]].concat()).expect(0);
@@ -139,10 +154,12 @@ fn a_dry_run_sends_nothing() {
 fn standard_output_that_nobody_reads() {
     let (desk, _) = desk();
     for args in [&["info"][..], OPEN, &["demo", "--cards", "1"], &["--help"], &["info", "--json"]] {
-        let (reader, writer) = pipe().expect("a pipe");
-        drop(reader);
+        // As a closed pipe, and closed for every copy that another test's process may hold for a moment.
+        let (reader, writer) = UnixStream::pair().expect("sockets");
+        reader.shutdown(Shutdown::Both).expect("shut down");
         let mut command = desk.command(args);
-        let outcome = finish(command.env("CARDWRIGHT_READER", "sim:").stdout(writer).spawn().expect("started"));
+        let outcome =
+            finish(command.env("CARDWRIGHT_READER", "sim:").stdout(OwnedFd::from(writer)).spawn().expect("started"));
         assert!(!outcome.stderr.contains("panicked"), "{args:?}: {outcome:#?}");
         assert!(matches!(outcome.code(), 2 | 9), "{args:?}: {outcome:#?}");
     }
@@ -200,7 +217,8 @@ fn a_journal_in_use() {
     let outcome = desk.run_with(&mut card, PUT).expect(9);
     assert!(outcome.stderr.contains("in use by another process"), "{outcome:#?}");
     assert!(card.seen.is_empty());
-    drop(journal);
+    // Closing it would not do: a process that another test is starting may hold a copy of the descriptor for a moment.
+    journal.unlock().expect("unlocked");
     desk.run_with(&mut card, PUT).expect(0);
 }
 

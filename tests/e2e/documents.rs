@@ -5,9 +5,10 @@
 //! it are its output, with `[..]` for any text within a line and `...` for any lines; without such lines any output will
 //! do.
 
-use cardwright_tests::cli::{Desk, Outcome, finish, program};
+use cardwright_tests::cli::{Desk, program};
 use cardwright_tests::expected::matches;
 use cardwright_tests::rig::repository;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -62,14 +63,21 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// In a shell, as the reader does, with the program on the path.
-fn run(desk: &Desk, command: &str) -> Outcome {
+/// Runs all commands in one shell, as the reader does, with the program on the path. Output and exit code of the `n`-th
+/// are then in the files `n.said` and `n.code` of `results`.
+fn run(desk: &Desk, results: &Path, steps: &[Step<'_>]) {
     let path = program().parent().expect("a directory").to_owned();
     let path = std::env::join_paths([path, "/usr/bin".into(), "/bin".into()]).expect("a path");
+    let mut script = String::new();
+    for (n, Step { command, .. }) in steps.iter().enumerate() {
+        let file = results.join(n.to_string());
+        let file = file.display();
+        writeln!(script, "{{ {command}\n}} >{file}.said 2>&1\necho $? >{file}.code").expect("written");
+    }
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", command]).current_dir(desk.path()).env_clear().env("PATH", path).env("HOME", desk.path());
-    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(shell.spawn().expect("a shell"))
+    shell.args(["-c", &script]).current_dir(desk.path()).env_clear().env("PATH", path).env("HOME", desk.path());
+    let status = shell.stdin(Stdio::null()).status().expect("a shell");
+    assert!(status.success(), "{script}");
 }
 
 #[test]
@@ -77,14 +85,16 @@ fn every_example_runs() {
     let mut count = 0;
     for path in documents() {
         let text = std::fs::read_to_string(&path).expect("text");
-        let desk = Desk::new();
-        for Step { line, command, exit, output } in steps(&text) {
-            let outcome = run(&desk, command);
+        let steps = steps(&text);
+        let (desk, results) = (Desk::new(), Desk::new());
+        run(&desk, results.path(), &steps);
+        for (n, Step { line, command, exit, output }) in steps.iter().enumerate() {
+            let read = |kind| std::fs::read_to_string(results.path().join(format!("{n}.{kind}"))).expect("a result");
+            let (said, code) = (read("said"), read("code"));
             let place = format!("{}:{line}: `{command}`", path.display());
-            assert_eq!(outcome.code(), exit, "{place}: {outcome:#?}");
-            let said = outcome.stdout.clone() + &outcome.stderr;
+            assert_eq!(code.trim(), exit.to_string(), "{place}:\n{said}");
             assert!(
-                output.trim().is_empty() || matches(&output, &said),
+                output.trim().is_empty() || matches(output, &said),
                 "{place}:\n{output}\nis not what it said:\n{said}"
             );
             count += 1;

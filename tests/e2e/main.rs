@@ -8,5 +8,6 @@ mod documents;
 mod hostile;
 mod interrupted;
 mod peers;
+mod pending;
 mod replay;
 mod secrets;

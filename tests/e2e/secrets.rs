@@ -4,11 +4,10 @@
 use cardwright_link::vpcd::{Stop, serve};
 use cardwright_link::{SmartCard, VirtualCard};
 use cardwright_tests::altered::Altered;
-use cardwright_tests::cli::{Desk, finish, free_port};
-use cardwright_tests::rig::{Killed, skip};
+use cardwright_tests::cli::{Desk, Listening};
+use cardwright_tests::rig::skip;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::io::{PipeReader, PipeWriter, Write, pipe};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -177,13 +176,10 @@ fn wait_until_it_writes(pid: u32) {
 fn look_into(args: &[&str], ins: u8) -> Option<(Vec<u8>, Vec<u8>)> {
     let (desk, card) = desk();
     let (reader, writer) = full_pipe();
-    let port = free_port();
     let mut command = desk.command(args);
-    command.env("CARDWRIGHT_READER", format!("vpcd:{port}")).stdout(writer);
-    let child = Killed(command.spawn().expect("the program starts"));
-    // The command holds a copy of the pipe's end.
-    drop(command);
-    let pid = child.0.id();
+    command.stdout(writer);
+    let program = Listening::start(command);
+    let (pid, address) = (program.child.id(), program.address.expect("it listens"));
     let dir = desk.path().to_owned();
     let (sender, during) = channel();
     let mut sender = Some(sender);
@@ -197,14 +193,16 @@ fn look_into(args: &[&str], ins: u8) -> Option<(Vec<u8>, Vec<u8>)> {
     let stop = Stop::default();
     let card: &mut dyn SmartCard = &mut card;
     // Comes back when the program has hung up: session and link are dropped.
-    serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE, &stop, card).expect("the program listened");
+    serve(address, PATIENCE, &stop, card).expect("the program listened");
     let (during, told) = during.try_recv().expect("the card saw the command");
     assert_eq!(found(&told), Vec::<String>::new(), "in arguments or environment");
     wait_until_it_writes(pid);
     confirm_protection(pid);
     let after = core_of(pid, desk.path());
     assert_eq!(found(&told_of(pid)), Vec::<String>::new(), "in arguments or environment");
+    // Nobody reads what it has to say: it ends.
     drop(reader);
+    drop(program.finish());
     Some((during?, after?))
 }
 
@@ -243,19 +241,12 @@ fn no_key_is_left_in_memory_after_a_session() {
 #[test]
 fn a_killed_program_leaves_no_core() {
     let (desk, _) = desk();
-    let port = free_port();
-    let mut command = desk.command(PUT);
-    let child = command.env("CARDWRIGHT_READER", format!("vpcd:{port}")).spawn().expect("the program starts");
-    let pid = rustix::process::Pid::from_child(&child);
     // It listens: so it has protected itself, and read its keys.
-    let started = Instant::now();
-    while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(started.elapsed() < PATIENCE, "it does not listen");
-        std::thread::yield_now();
-    }
+    let program = Listening::start(desk.command(PUT));
+    let pid = rustix::process::Pid::from_child(&program.child);
     rustix::process::kill_process(pid, rustix::process::Signal::ABORT).expect("killed");
     use std::os::unix::process::ExitStatusExt;
-    let outcome = finish(child);
+    let outcome = program.finish();
     assert_eq!(outcome.status.signal(), Some(6), "{outcome:#?}");
     assert!(!outcome.status.core_dumped());
 }

@@ -5,10 +5,10 @@ use cardwright_link::vpcd::{Stop, serve};
 use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -154,27 +154,50 @@ impl Desk {
 }
 
 /// Starts a program that listens for a card, and dials in with one until the program ends.
-fn serve_one<C: SmartCard + Send>(mut command: Command, card: &mut C, started: impl FnOnce(&mut C, Pid)) -> Outcome {
-    let port = free_port();
-    let child = command.env("CARDWRIGHT_READER", format!("vpcd:{port}")).spawn().expect("the program starts");
-    started(card, Pid::from_child(&child));
-    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
-    let mut said = String::new();
-    let port = listening(&mut stderr, &mut said);
+fn serve_one<C: SmartCard + Send>(command: Command, card: &mut C, started: impl FnOnce(&mut C, Pid)) -> Outcome {
+    let program = Listening::start(command);
+    started(card, Pid::from_child(&program.child));
     std::thread::scope(|scope| {
         // A program that ended before it listened needs no card.
-        let served = port.map(|port| {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            scope.spawn(move || serve(address, PATIENCE, &Stop::default(), card))
-        });
-        stderr.read_to_string(&mut said).expect("UTF-8");
-        let outcome = finish(child);
+        let served =
+            program.address.map(|address| scope.spawn(move || serve(address, PATIENCE, &Stop::default(), card)));
+        let outcome = program.finish();
         if let Some(served) = served {
             // That the program hung up first is its outcome's business.
             let _ = served.join().expect("no card panics");
         }
-        Outcome { stderr: said, ..outcome }
+        outcome
     })
+}
+
+/// A program that waits for a card to dial in.
+#[derive(Debug)]
+pub struct Listening {
+    /// Its process.
+    pub child: Child,
+    /// Where it listens; `None` where it ended before it did.
+    pub address: Option<SocketAddr>,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
+impl Listening {
+    /// Starts it with a port that the system chooses as its reader, and reads what it says until it listens or ends.
+    #[must_use]
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.env("CARDWRIGHT_READER", "vpcd:0").spawn().expect("the program starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut said = String::new();
+        let address = address(&mut stderr, &mut said);
+        Self { child, address, stderr, said }
+    }
+
+    /// Waits for its end.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        self.stderr.read_to_string(&mut self.said).expect("UTF-8");
+        Outcome { stderr: self.said, ..finish(self.child) }
+    }
 }
 
 /// Waits for the end of a process whose output is piped.
@@ -188,22 +211,15 @@ pub fn finish(child: Child) -> Outcome {
     }
 }
 
-/// Reads what the program says until it names the port that it listens on; `None` where it ends before.
-fn listening(stderr: &mut impl BufRead, said: &mut String) -> Option<u16> {
+/// Reads what the program says until it names the address that it listens on; `None` where it ends before.
+fn address(stderr: &mut impl BufRead, said: &mut String) -> Option<SocketAddr> {
     loop {
         let line_at = said.len();
         if stderr.read_line(said).expect("UTF-8") == 0 {
             return None;
         }
-        if let Some((_, port)) = said[line_at..].trim_end().rsplit_once("dial in at 127.0.0.1:") {
-            return Some(port.parse().expect("a port"));
+        if let Some((_, address)) = said[line_at..].trim_end().rsplit_once("dial in at ") {
+            return Some(address.parse().expect("an address"));
         }
     }
-}
-
-/// A port that nobody listens on. The kernel hands them out in turn, so two tests do not get the same one.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Event {
     /// Seconds since 1970-01-01 UTC.
     pub at: u64,
-    /// What: `put-key.intended`, `put-key.loaded`, `authentication.failed`, ...
+    /// What: `put-key.intended`, `put-key.loaded`, `authentication.refused`, ...
     pub what: String,
     /// The card, by [`crate::journal::CardId`].
     pub card: String,

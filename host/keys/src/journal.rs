@@ -59,6 +59,14 @@ pub struct Change {
     pub kept_in: String,
 }
 
+impl Change {
+    /// Whether the other change comes to the same on the card, wherever the new keys are kept.
+    #[must_use]
+    pub fn aims_as(&self, other: &Self) -> bool {
+        self.card == other.card && self.new == other.new && self.replace == other.replace
+    }
+}
+
 /// How a key change ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "how")]
@@ -189,8 +197,9 @@ impl Ledger {
     pub fn apply(&mut self, record: &Record) {
         match record.clone() {
             Record::Counter { card, set, counter } => {
+                let restarts = self.may_restart(&card, &set);
                 let last = self.counters.entry((card, set)).or_default();
-                *last = counter.max(*last);
+                *last = if restarts { counter } else { counter.max(*last) };
             }
             Record::Authenticating { card, .. } => self.failures.entry(card).or_default().unanswered += 1,
             Record::AuthenticationRefused { card, .. } => {
@@ -206,8 +215,6 @@ impl Ledger {
                 self.open.insert(change.card, open);
             }
             Record::Sending(change) => {
-                // A card starts the counter of a whole new set at zero again (AmdD 6.2.2.1).
-                self.counters.remove(&(change.card.clone(), change.new.clone()));
                 let open = OpenChange { change: change.clone(), sent: true, mismatch: false };
                 self.open.insert(change.card, open);
             }
@@ -216,14 +223,25 @@ impl Ledger {
                 self.open.insert(change.card, open);
             }
             Record::Ended { change, .. } => {
-                self.open.remove(&change.card);
+                if self.open.get(&change.card).is_some_and(|open| open.change.aims_as(&change)) {
+                    self.open.remove(&change.card);
+                }
             }
         }
     }
 
-    /// The last sequence counter seen for this card and key set.
+    /// A card starts the counter of a whole new set at zero again (AmdD 6.2.2.1). So while PUT KEY for a set is under
+    /// way, a counter below the last one is no sign of a roll-back.
+    fn may_restart(&self, card: &CardId, set: &SetId) -> bool {
+        self.open.get(card).is_some_and(|open| open.sent && open.change.new == *set)
+    }
+
+    /// The last sequence counter seen for this card and key set; `None` also while the set is being loaded anew.
     #[must_use]
     pub fn last_counter(&self, card: &CardId, set: &SetId) -> Option<u32> {
+        if self.may_restart(card, set) {
+            return None;
+        }
         self.counters.get(&(card.clone(), set.clone())).copied()
     }
 

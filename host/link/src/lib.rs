@@ -70,9 +70,9 @@ pub struct OpenOptions {
 }
 
 impl Default for OpenOptions {
-    /// 30 s for a command (generating an RSA key takes many cards more than ten), 10 s for a card to dial in.
+    /// 60 s for a command (generating an RSA key takes many cards more than ten), 30 s for a card to dial in.
     fn default() -> Self {
-        Self { time_limit: Duration::from_secs(30), wait: Duration::from_secs(10), listening: |_| {} }
+        Self { time_limit: Duration::from_secs(60), wait: Duration::from_secs(30), listening: |_| {} }
     }
 }
 

@@ -111,9 +111,10 @@ impl VirtualCard {
     /// Makes the card that a profile describes, or takes up the one in its state file.
     ///
     /// A profile is a list of words, all optional, with commas between them: `aes128` (or 192, 256), `s8` or `s16`, `i=70`
-    /// (hex), `kvn=255` (of the initial keys, 404142..), `tries=10`, `kdd=` (20 hex digits), `serial=` (up to 8; random for a new card),
-    /// `state=PATH` (memory in a file, made where missing, used by one process at a time; no comma in the path),
-    /// `seed=HEX` (repeatable challenges), `bare` (PUT KEY without the clear length byte only; otherwise both forms).
+    /// (hex), `kvn=255` (of the initial keys, 404142..), `tries=10`, `kdd=` (20 hex digits), `serial=` (up to 8; random
+    /// for a new card, 1 with `seed`), `state=PATH` (memory in a file, made where missing, used by one process at a time;
+    /// no comma in the path), `seed=HEX` (repeatable challenges), `bare` (PUT KEY without the clear length byte only;
+    /// otherwise both forms).
     /// Words about a card that exists already have to be true.
     ///
     /// # Errors

@@ -111,6 +111,9 @@ pub enum ApduError {
     /// CLA already says that secure messaging is in use.
     #[error("CLA {0:02X} already carries secure messaging")]
     AlreadySecured(u8),
+    /// No logical channel has this number.
+    #[error("there is no logical channel {0}: 0 to 19 are")]
+    Channel(u8),
     /// CLA that belongs to no interindustry or GlobalPlatform class.
     #[error("CLA {0:02X} is no interindustry or GlobalPlatform class")]
     Class(u8),

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 #[non_exhaustive]
 pub enum GpError {
     /// The card refused.
-    #[error("{command} refused: {sw}{}", sw.meaning().map(|m| alloc::format!(" ({m})")).unwrap_or_default())]
+    #[error("{command} refused: {}", sw.described())]
     Refused {
         /// The command's name.
         command: &'static str,

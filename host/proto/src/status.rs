@@ -83,6 +83,17 @@ impl StatusWord {
         matches!(self, Self::SECURITY_STATUS | Self::SM_OBJECT_MISSING | Self::SM_OBJECT_WRONG)
     }
 
+    /// The status word with its meaning behind it in brackets, for messages.
+    pub fn described(self) -> impl fmt::Display {
+        struct Described(StatusWord);
+        impl fmt::Display for Described {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{} ({})", self.0, self.0.meaning().unwrap_or("no standard meaning"))
+            }
+        }
+        Described(self)
+    }
+
     /// What the status word says, in words; `None` where neither standard assigns a meaning.
     #[must_use]
     pub fn meaning(self) -> Option<&'static str> {

@@ -73,7 +73,8 @@ pub(super) fn scan<T: DeserializeOwned>(mut from: impl BufRead, mut take: impl F
         }
         match checked(&bytes) {
             Some(json) => take(serde_json::from_slice(json).map_err(|error| LineError::Unknown { line, error })?),
-            None if from.fill_buf().map_err(failed)?.is_empty() => {
+            // Cut off: it was never whole. With its end, it was, and has been changed.
+            None if !bytes.ends_with(b"\n") && from.fill_buf().map_err(failed)?.is_empty() => {
                 extent.torn = len;
                 break;
             }

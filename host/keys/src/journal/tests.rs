@@ -61,19 +61,32 @@ fn owner(record: &Record) -> &CardId {
     }
 }
 
+/// PUT KEY of this set is on its way from here on.
 fn sends(record: &Record, to: &CardId, keys: &SetId) -> bool {
-    matches!(record, Record::Sending(change) if change.card == *to && change.new == *keys)
+    match record {
+        Record::Sending(change) | Record::Ended { change, outcome: Outcome::EchoMismatch { .. } } => {
+            change.card == *to && change.new == *keys
+        }
+        _ => false,
+    }
 }
 
-/// The highest counter since the set was last about to be loaded.
+fn under_way(records: &[Record], of: &CardId, with: &SetId) -> bool {
+    model_open(records, of).is_some_and(|open| open.sent && open.change.new == *with)
+}
+
+/// The highest counter; one seen while the set is being loaded anew counts from there on.
 fn model_counter(records: &[Record], of: &CardId, with: &SetId) -> Option<u32> {
-    let since = records.iter().rev().take_while(|record| !sends(record, of, with));
-    since
-        .filter_map(|record| match record {
-            Record::Counter { card, set, counter } if card == of && set == with => Some(*counter),
-            _ => None,
-        })
-        .max()
+    let mut last = None;
+    for (n, record) in records.iter().enumerate() {
+        if let Record::Counter { card, set, counter } = record
+            && (card, set) == (of, with)
+        {
+            let restarts = under_way(&records[..n], of, with);
+            last = if restarts { Some(*counter) } else { last.max(Some(*counter)) };
+        }
+    }
+    last.filter(|_| !under_way(records, of, with))
 }
 
 /// What happened to a card since it last accepted an authentication.
@@ -94,17 +107,23 @@ fn model_failures(records: &[Record], of: &CardId) -> Failures {
     failures
 }
 
-/// The last word about a card's key change.
+/// The last word about a card's key change; only its own end ends it.
 fn model_open(records: &[Record], of: &CardId) -> Option<OpenChange> {
-    records.iter().rev().filter(|record| owner(record) == of).find_map(|record| match record.clone() {
-        Record::Intent(change) => Some(Some(OpenChange { change, sent: false, mismatch: false })),
-        Record::Sending(change) => Some(Some(OpenChange { change, sent: true, mismatch: false })),
-        Record::Ended { change, outcome: Outcome::EchoMismatch { .. } } => {
-            Some(Some(OpenChange { change, sent: true, mismatch: true }))
-        }
-        Record::Ended { .. } => Some(None),
-        _ => None,
-    })?
+    let mut open: Option<OpenChange> = None;
+    for record in records.iter().filter(|record| owner(record) == of) {
+        let (change, sent, mismatch) = match record.clone() {
+            Record::Intent(change) => (change, false, false),
+            Record::Sending(change) => (change, true, false),
+            Record::Ended { change, outcome: Outcome::EchoMismatch { .. } } => (change, true, true),
+            Record::Ended { change, .. } => {
+                open = open.filter(|open| (&open.change.new, open.change.replace) != (&change.new, change.replace));
+                continue;
+            }
+            _ => continue,
+        };
+        open = Some(OpenChange { change, sent, mismatch });
+    }
+    open
 }
 
 proptest! {

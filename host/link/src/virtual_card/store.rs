@@ -62,7 +62,12 @@ impl Store {
                 lock(&file, path)?;
                 let mut image = Zeroizing::new(Vec::with_capacity(layout::SIZE + 1));
                 (&file).take(layout::SIZE as u64 + 1).read_to_end(&mut image).map_err(io)?;
-                Self::remembered(profile, image, file)
+                // Made and never written: its maker was stopped in between.
+                if image.is_empty() {
+                    Self::made(profile.identity()?, Some(file))
+                } else {
+                    Self::remembered(profile, image, file)
+                }
             }
             Err(error) => Err(io(error)),
         }

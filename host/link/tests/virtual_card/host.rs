@@ -192,14 +192,14 @@ impl Host {
     }
 
     pub(crate) fn tries(&mut self, kvn: u8, mode: Mode) -> u32 {
-        let mut tries = 0;
-        loop {
+        for tries in 0..=256 {
             match self.fail(kvn, mode) {
-                0x6300 => tries += 1,
+                0x6300 => {}
                 0x6983 => return tries,
                 other => panic!("{other:04X}"),
             }
         }
+        panic!("tries without end");
     }
 
     pub(crate) fn counter(&mut self, kvn: u8) -> u32 {

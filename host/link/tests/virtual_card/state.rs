@@ -82,7 +82,7 @@ fn one_card_one_process() {
 #[test]
 fn words_about_an_old_card_have_to_be_true() {
     let (_dir, _path, profile) = place();
-    drop(Host::new(&format!("s16,{profile}")));
+    drop(Host::new(&format!("s16,serial=1,{profile}")));
     for word in ["s8", "aes192", "kvn=1", "tries=3", "bare", "serial=2", "kdd=00112233445566778899", "i=70"] {
         let why = refusal(&format!("{word},{profile}"));
         assert!(why.contains("another"), "{why}");

@@ -35,20 +35,19 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// For a command about to be sent.
-    ///
-    /// # Errors
-    /// [`ApduError::Class`]: GET RESPONSE goes to the command's channel, which its class byte names.
-    pub fn new(command: &Command<'_>) -> Result<Self, ApduError> {
-        let channel = Class::parse(command.header.cla)?.channel;
-        let class = Class { proprietary: false, channel, secured: false, chained: false };
-        Ok(Self {
-            get_response: Header::new(class.byte(), INS_GET_RESPONSE, 0, 0),
+    /// For a command about to be sent. GET RESPONSE goes to its logical channel; where its class is none of
+    /// ISO/IEC 7816-4 (A0 of GSM 11.11, FF of PC/SC), under that class.
+    #[must_use]
+    pub fn new(command: &Command<'_>) -> Self {
+        let cla = command.header.cla;
+        let plain = |class: Class| Class { proprietary: false, secured: false, chained: false, ..class }.byte();
+        Self {
+            get_response: Header::new(Class::parse(cla).map_or(cla, plain), INS_GET_RESPONSE, 0, 0),
             has_le: command.ne.is_some(),
             rounds: 0,
             retried: false,
             fetching: false,
-        })
+        }
     }
 
     /// Takes one raw response; its data is appended to `data`.

@@ -11,7 +11,7 @@ use super::kdf::{Constant, Context, label};
 use super::messaging::Channel;
 use super::{CipherFailed, Mode, ScpError, SecurityLevel, SessionCipher, Token};
 use crate::apdu::class::Class;
-use crate::apdu::{Command, Header, Response};
+use crate::apdu::{ApduError, Command, Header, Response};
 use crate::gp::external_authenticate::ExternalAuthenticate;
 use crate::gp::initialize_update::{InitializeUpdate, Initialized};
 use alloc::boxed::Box;
@@ -39,10 +39,15 @@ pub struct AwaitInitUpdate {
 }
 
 impl AwaitInitUpdate {
-    /// Opens the session on a logical channel, 0 to 19; a card binds it to that channel.
-    #[must_use]
-    pub const fn on_channel(self, channel: u8) -> Self {
-        Self { channel, ..self }
+    /// Opens the session on a logical channel; a card binds it to that channel.
+    ///
+    /// # Errors
+    /// [`ApduError::Channel`] above 19.
+    pub const fn on_channel(self, channel: u8) -> Result<Self, ApduError> {
+        if channel > 19 {
+            return Err(ApduError::Channel(channel));
+        }
+        Ok(Self { channel, ..self })
     }
 
     /// INITIALIZE UPDATE.

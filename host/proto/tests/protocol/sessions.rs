@@ -256,7 +256,7 @@ fn handshake_on_every_channel() {
     let (answer, _) = setup.hello();
     let first = setup.authenticating().0.command().encode().unwrap();
     for channel in 0..20 {
-        let host = Scp03::start(setup.host_challenge(), KVN).on_channel(channel);
+        let host = Scp03::start(setup.host_challenge(), KVN).on_channel(channel).unwrap();
         let class = |secured| Class { proprietary: true, channel, secured, chained: false }.byte();
         assert_eq!(host.command().header.cla, class(false));
         assert_eq!(host.command().data, setup.host_challenge().bytes());
@@ -268,4 +268,6 @@ fn handshake_on_every_channel() {
         let card = setup.authenticating().1.receive(&Command::parse(&sent).unwrap()).unwrap();
         assert_eq!(card.level(), setup.level);
     }
+    let beyond = Scp03::start(setup.host_challenge(), KVN).on_channel(20);
+    assert_eq!(beyond.unwrap_err(), ApduError::Channel(20));
 }

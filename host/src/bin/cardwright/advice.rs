@@ -5,8 +5,10 @@ use cardwright::error::{Error, RequestError};
 use cardwright_hsm::KeyLoadError;
 use cardwright_keys::journal::JournalError;
 use cardwright_keys::keyref::KeyRefError;
+use cardwright_keys::vault::VaultError;
 use cardwright_link::LinkError;
 use cardwright_proto::apdu::ApduError;
+use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::gp::put_key::PutKey;
 use cardwright_proto::gp::{Command as _, GpError};
 use cardwright_proto::scp::ScpError;
@@ -42,11 +44,20 @@ pub(crate) enum Failure {
     Hex(usize),
     #[error("command {number}: {error}")]
     BadCommand { number: usize, error: ApduError },
+    #[error("the candidates name more than one key set: one INITIALIZE UPDATE asks for one")]
+    MixedSets,
+    #[error("the new keys are named with @{0}: the set that they go to is what --kvn says")]
+    KvnOfNew(Kvn),
     #[error("the card has none of the keys that were tried")]
     NoCandidate,
     /// Responses have been printed already; the last refusal decides.
     #[error("the card refused: {0}")]
     Refused(StatusWord),
+    #[error("{} exists already: the demo wants a new directory", .0.display())]
+    Exists(PathBuf),
+    /// Printed with the responses that came before it, where the output is JSON.
+    #[error("{0}")]
+    Stopped(Error),
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: std::io::Error },
     #[error("standard output: {0}")]
@@ -58,137 +69,162 @@ pub(crate) enum Failure {
 impl Failure {
     /// Tells the person, or with `--json` the caller, and gives the exit code.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
-        let code = self.exit_code();
-        let advice = self.advice();
-        eprintln!("error: {self}");
-        if let Some(advice) = &advice {
+        // Names of readers and files, and what cards and journals say, are other people's text.
+        let safe = self.to_string().lines().map(output::harmless).collect::<Vec<_>>().join("\n");
+        eprintln!("error: {safe}");
+        if let Some(advice) = self.advice() {
             eprintln!("  next: {advice}");
         }
-        // `apdu` has printed its object already, the refused responses in it.
-        if json && !matches!(self, Self::Refused(_) | Self::Output(_) | Self::NoCandidate) {
-            let error = serde_json::json!({ "code": code, "message": self.to_string(), "next": advice });
+        // These have printed their object already.
+        if json && !matches!(self, Self::Refused(_) | Self::Stopped(_) | Self::Output(_) | Self::NoCandidate) {
             // Nothing more can be done where standard output is gone as well.
-            let _ = output::json(&serde_json::json!({ "error": error }));
+            let _ = output::json(&serde_json::json!({ "error": self.json() }));
         }
-        ExitCode::from(code)
+        ExitCode::from(self.exit_code())
+    }
+
+    /// The same for a program.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "code": self.exit_code(), "message": self.to_string(), "next": self.advice() })
     }
 
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Use(error) | Self::Interrupted(error) => code_of(error),
-            Self::Link(_) | Self::CardTorn => 3,
-            Self::KeyLoad(_) => 8,
-            Self::Journal(_) => 9,
+            Self::Use(error) | Self::Interrupted(error) | Self::Stopped(error) => code_of(error),
             Self::KeyRef(_) | Self::NotKept(_) | Self::NoReader | Self::NoStateDir | Self::Config { .. } => 2,
-            Self::Hex(_) | Self::BadCommand { .. } => 2,
-            Self::File { .. } | Self::Output(_) => 9,
-            Self::NoCandidate => 5,
+            Self::Hex(_) | Self::BadCommand { .. } | Self::MixedSets | Self::KvnOfNew(_) | Self::Exists(_) => 2,
+            Self::Link(LinkError::Uri { .. }) => 2,
+            Self::Link(_) | Self::CardTorn => 3,
             Self::Refused(_) => 4,
+            Self::NoCandidate => 5,
+            Self::KeyLoad(_) => 8,
+            Self::Journal(_) | Self::File { .. } | Self::Output(_) => 9,
         }
     }
 
-    fn advice(&self) -> Option<String> {
-        let text = match self {
-            Self::Use(error) => return advice_on(error),
+    fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Use(error) | Self::Stopped(error) => return advice_on(error),
             Self::Link(error) => return link_advice(error),
-            Self::Interrupted(_) => {
-                "check the reader and the card, then run the same command again: it finds out from one INITIALIZE UPDATE, offline, which keys the card has"
-            }
+            Self::Interrupted(_) => INTERRUPTED,
             Self::NotKept(_) => "write them to a file of mode 0600 and pass file:PATH",
-            Self::NoReader => {
-                "pass --reader pcsc:NAME-PART, vpcd:PORT or sim:, or set CARDWRIGHT_READER; `cardwright readers` lists PC/SC readers"
-            }
+            Self::NoReader => NO_READER,
             Self::NoStateDir => "pass --state-dir DIR",
-            Self::NoCandidate => {
-                "nothing was sent after INITIALIZE UPDATE; add candidates with --key, or ask whoever delivered the card"
-            }
-            Self::Journal(_) => {
-                "nothing was sent. Where another cardwright uses it: wait, or give this one a --state-dir of its own"
-            }
+            Self::MixedSets => "check one key set at a time",
+            Self::NoCandidate => NO_CANDIDATE,
+            Self::Journal(_) => IN_USE,
             Self::CardTorn => "start it again with the same state= to power the card up",
             _ => return None,
-        };
-        Some(text.to_owned())
+        })
     }
 }
 
+const INTERRUPTED: &str = "check the reader and the card, then run the same command again: it finds out from one INITIALIZE \
+    UPDATE, offline, which keys the card has";
+const NO_READER: &str = "pass --reader pcsc:NAME-PART, vpcd:PORT or sim:, or set CARDWRIGHT_READER; `cardwright readers` \
+    lists PC/SC readers";
+const NO_CANDIDATE: &str = "nothing was sent after INITIALIZE UPDATE; add candidates with --key, or ask whoever delivered \
+    the card";
+const IN_USE: &str =
+    "nothing was sent. Where another cardwright uses it: wait, or give this one a --state-dir of its own";
+
 fn code_of(error: &Error) -> u8 {
     match error {
+        Error::Link { error: LinkError::Uri { .. }, .. } | Error::Request(_) => 2,
+        Error::Vault(VaultError::WeakerWrap { .. }) => 2,
         Error::Link { .. } => 3,
-        Error::Apdu { .. } | Error::EchoMismatch { .. } | Error::NotProved { .. } => 7,
-        Error::Gp(error) => match error {
-            GpError::Refused { .. } => 4,
-            _ => 7,
-        },
+        Error::Gp(GpError::Refused { .. }) | Error::SessionOver => 4,
+        Error::NoMatch { .. } => 5,
+        Error::AtRisk { .. } | Error::Blocked(_) => 6,
+        Error::Apdu { .. } | Error::Gp(_) | Error::NotProved { .. } => 7,
+        Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } => 7,
+        Error::Vault(_) | Error::Entropy(_) => 8,
+        Error::Journal(_) | Error::OtherChangePending { .. } => 9,
         Error::Scp { error, .. } => match error {
+            ScpError::LevelNotSupported { .. } | ScpError::Level(_) => 2,
+            ScpError::Apdu(ApduError::TooLong { .. } | ApduError::AlreadySecured(_) | ApduError::Class(_)) => 2,
             ScpError::InitializeRefused(_) | ScpError::Ended(_) => 4,
-            ScpError::AuthenticateRefused(_) => 6,
             ScpError::CardCryptogram => 5,
-            ScpError::LevelNotSupported { .. } | ScpError::Level(_) | ScpError::Apdu(_) => 2,
+            ScpError::AuthenticateRefused(_) => 6,
             ScpError::Cipher(_) => 8,
             _ => 7,
         },
-        Error::SessionOver => 4,
-        Error::Vault(_) | Error::Entropy(_) => 8,
-        Error::Journal(_) | Error::OtherChangePending { .. } => 9,
-        Error::NoMatch { .. } => 5,
-        Error::AtRisk { .. } | Error::Blocked(_) => 6,
-        Error::Request(_) => 2,
         _ => 1,
     }
 }
 
-fn advice_on(error: &Error) -> Option<String> {
-    let text = match error {
+fn advice_on(error: &Error) -> Option<&'static str> {
+    Some(match error {
         Error::Link { error, .. } => return link_advice(error),
+        Error::Request(error) => return request_advice(error),
+        Error::Scp { error, .. } => return channel_advice(error),
         Error::NoMatch { .. } => {
             "nothing was sent after INITIALIZE UPDATE; `cardwright card keys check --key ...` tries other candidates offline"
         }
         Error::Gp(GpError::Refused { command: PutKey::NAME, .. }) => {
             "keep the new keys: a refusal is not authenticated, though the card still answers with the old ones"
         }
+        Error::Vault(VaultError::WeakerWrap { .. }) => SAME_SIZE,
         Error::AtRisk { .. } => "find out why it was refused; if the keys are right beyond doubt, pass --accept-risk",
         Error::Blocked(_) => "set the card aside: no host can unblock a key set",
         Error::EchoMismatch { .. } => {
             "set the card aside; the journal keeps both answers. The same command again finds out offline which keys it has"
         }
+        Error::MismatchOnRecord { .. } => {
+            "set the card aside; to try once more although nobody knows why, pass --abandon-pending"
+        }
         Error::NotProved { .. } => {
             "the journal keeps the change open; the same command again finds out offline which keys the card has"
         }
         Error::OtherChangePending { .. } => {
-            "finish that change first, with the keys named above as --new; then start this one"
-        }
-        Error::Request(RequestError::Indistinct) => "choose new keys with another Key-MAC, or another --kvn",
-        Error::Request(RequestError::SetExists(_)) => "pass --replace to replace it, or choose another --kvn",
-        Error::Request(RequestError::ReplaceInitial) => {
-            "leave --replace out: the first set that is added takes the initial keys' place"
-        }
-        Error::Request(RequestError::SizeChange { .. }) => "add the new set under another --kvn, without --replace",
-        Error::Scp { error: ScpError::Counter { .. }, .. } => {
-            "do not use the card: it was rolled back, or this is a copy of it. If the journal is another card's, check its --state-dir"
-        }
-        Error::Scp { error: ScpError::AuthenticateRefused(_), .. } => {
-            "it cost the card a try, and is on record; do not repeat it before the cause is known"
-        }
-        Error::Scp { error: ScpError::InitializeRefused(StatusWord::REFERENCE_NOT_FOUND), .. } => {
-            "the card has no key set of that number; `cardwright info` lists those it has"
-        }
-        Error::Scp { error: ScpError::LevelNotSupported { .. }, .. } => {
-            "choose a lower --level, or leave it out for the highest that the card offers"
-        }
-        Error::Scp { error: ScpError::Apdu(_), .. } => {
-            "a longer command goes as an extended-length APDU (Lc in three bytes), with --chain where the card knows no extended length"
+            "finish that change first, with the keys named above as --new; or give it up with --abandon-pending"
         }
         Error::Journal(_) => "nothing more was sent; free the disk or mend the file, then run the same command again",
         _ => return None,
-    };
-    Some(text.to_owned())
+    })
 }
 
-fn link_advice(error: &LinkError) -> Option<String> {
-    let text = match error {
+const SAME_SIZE: &str = "this card's keys cannot wrap stronger ones: choose new keys of the same size";
+
+fn request_advice(error: &RequestError) -> Option<&'static str> {
+    Some(match error {
+        RequestError::Indistinct => "choose new keys with another Key-MAC, or another --kvn",
+        RequestError::SetExists(_) => "pass --replace to replace it, or choose another --kvn",
+        RequestError::ReplaceInitial => {
+            "leave --replace out: the first set that is added takes the initial keys' place"
+        }
+        RequestError::SizeChange { old, new } if new > old => SAME_SIZE,
+        RequestError::SizeChange { .. } => "add the new set under another --kvn, without --replace",
+        _ => return None,
+    })
+}
+
+fn channel_advice(error: &ScpError) -> Option<&'static str> {
+    Some(match error {
+        ScpError::Counter { .. } => {
+            "do not use the card: it was rolled back, or this is a copy of it. If the journal is another card's, check its --state-dir"
+        }
+        ScpError::AuthenticateRefused(_) => {
+            "it cost the card a try, and is on record; do not repeat it before the cause is known"
+        }
+        ScpError::InitializeRefused(StatusWord::REFERENCE_NOT_FOUND) => {
+            "the card has no key set of that number; `cardwright info` lists those it has"
+        }
+        ScpError::LevelNotSupported { .. } => {
+            "choose a lower --level, or leave it out for the highest that the card offers"
+        }
+        ScpError::Ended(_) => "open a new session: this one is over, and its keys are wiped",
+        ScpError::Apdu(ApduError::TooLong { .. }) => {
+            "a longer command goes as an extended-length APDU (Lc in three bytes), with --chain where the card knows no extended length"
+        }
+        _ => return None,
+    })
+}
+
+fn link_advice(error: &LinkError) -> Option<&'static str> {
+    Some(match error {
         LinkError::Lost(_) => {
-            "check the reader and the card, then run the same command again: it finds out offline what the card has"
+            "check the reader and the card, and look what the card has before the command is repeated"
         }
         LinkError::NoReader { .. } => "check the cable and the name; `cardwright readers` lists what there is",
         LinkError::Ambiguous { .. } => "name more of it",
@@ -199,6 +235,5 @@ fn link_advice(error: &LinkError) -> Option<String> {
         LinkError::Pcsc(_) => "is pcscd running? `systemctl start pcscd`",
         LinkError::Uri { .. } => "readers are pcsc:NAME-PART, vpcd:PORT and sim:PROFILE",
         _ => return None,
-    };
-    Some(text.to_owned())
+    })
 }

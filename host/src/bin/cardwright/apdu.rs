@@ -43,12 +43,14 @@ pub(crate) fn run(settings: &Settings, args: &ApduArgs) -> Result<(), Failure> {
         Some(key) => setup::with_keys(|| through_channel(settings, args, key, &commands))?,
         None => in_clear(args, &mut setup::open_card(settings)?, &commands)?,
     };
-    print(settings.json, &run)?;
-    if let Some(error) = run.stopped {
-        return Err(error.into());
+    let Run { answers, stopped } = run;
+    let stopped = stopped.map(Failure::Stopped);
+    print(settings.json, &answers, stopped.as_ref())?;
+    if let Some(failure) = stopped {
+        return Err(failure);
     }
     let refused = |answer: &&Answer| !answer.sw.is_ok() && !answer.sw.is_warning();
-    run.answers.iter().rfind(refused).map_or(Ok(()), |answer| Err(Failure::Refused(answer.sw)))
+    answers.iter().rfind(refused).map_or(Ok(()), |answer| Err(Failure::Refused(answer.sw)))
 }
 
 /// All are read before any is sent.
@@ -130,14 +132,17 @@ fn each(args: &ApduArgs, commands: &[Vec<u8>], mut send: impl FnMut(&[u8]) -> Re
     run
 }
 
-fn print(json: bool, run: &Run) -> Result<(), Failure> {
+fn print(json: bool, answers: &[Answer], stopped: Option<&Failure>) -> Result<(), Failure> {
     if json {
         let response = |a: &Answer| json!({ "data": hex::encode_upper(&a.data), "sw": a.sw.to_string() });
-        let responses: Vec<_> = run.answers.iter().map(response).collect();
-        return output::json(&json!({ "responses": responses }));
+        let responses: Vec<_> = answers.iter().map(response).collect();
+        return output::json(&match stopped {
+            Some(failure) => json!({ "responses": responses, "error": failure.json() }),
+            None => json!({ "responses": responses }),
+        });
     }
     let mut out = String::new();
-    for answer in &run.answers {
+    for answer in answers {
         let meaning = answer.sw.meaning().unwrap_or("no standard meaning");
         if !answer.data.is_empty() {
             let _ = writeln!(out, "{}", hex::encode_upper(&answer.data));

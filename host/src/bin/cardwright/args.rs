@@ -35,7 +35,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "CARDWRIGHT_READER", value_name = "URI")]
     pub(crate) reader: Option<String>,
     /// Print one JSON object on standard output
-    #[arg(long, global = true, env = "CARDWRIGHT_JSON")]
+    #[arg(long, global = true, env = "CARDWRIGHT_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) json: bool,
     /// Configuration file (TOML: reader, state-dir, time-limit, wait)
     #[arg(long, global = true, env = "CARDWRIGHT_CONFIG", value_name = "FILE")]
@@ -44,10 +44,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "CARDWRIGHT_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Seconds that a card may take for one APDU [default: 60]
-    #[arg(long, global = true, env = "CARDWRIGHT_TIME_LIMIT", value_name = "SECONDS")]
+    #[arg(long, global = true, env = "CARDWRIGHT_TIME_LIMIT", value_name = "SECONDS", value_parser = seconds())]
     pub(crate) time_limit: Option<u64>,
     /// Seconds to wait for a virtual card to dial in [default: 30]
-    #[arg(long, global = true, env = "CARDWRIGHT_WAIT", value_name = "SECONDS")]
+    #[arg(long, global = true, env = "CARDWRIGHT_WAIT", value_name = "SECONDS", value_parser = seconds())]
     pub(crate) wait: Option<u64>,
     /// Say more on standard error: -v steps, -vv commands in plain form, key material blanked
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -102,7 +102,7 @@ pub(crate) enum SimCommand {
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
     /// Application to select first (hex); default: the issuer security domain
-    #[arg(long, value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
+    #[arg(long, env = "CARDWRIGHT_AID", value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
     pub(crate) aid: Bytes,
 }
 
@@ -110,10 +110,10 @@ pub(crate) struct InfoArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ChannelArgs {
     /// Application whose secure channel it is (hex); default: the issuer security domain
-    #[arg(long, value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
+    #[arg(long, env = "CARDWRIGHT_AID", value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
     pub(crate) aid: Bytes,
     /// s8 or s16; default: s8, and s16 where the card asks for it
-    #[arg(long, value_name = "MODE", value_parser = mode)]
+    #[arg(long, env = "CARDWRIGHT_MODE", value_name = "MODE", value_parser = mode)]
     pub(crate) mode: Option<Mode>,
     /// Authenticate although earlier failures on record say that it may block the card
     #[arg(long)]
@@ -126,7 +126,7 @@ pub(crate) struct ApduArgs {
     #[arg(required = true, value_name = "HEX")]
     pub(crate) commands: Vec<String>,
     /// Open a secure channel with these keys first
-    #[arg(long, value_name = "KEYREF[@KVN]")]
+    #[arg(long, env = "CARDWRIGHT_SECURE", hide_env_values = true, value_name = "KEYREF[@KVN]")]
     pub(crate) secure: Option<KeyText>,
     /// Security level: 00, 01, 03, 11, 13 or 33; default: the highest that the card offers
     #[arg(long, value_name = "LEVEL", value_parser = level, requires = "secure")]
@@ -158,6 +158,9 @@ pub(crate) struct PutArgs {
     /// Send key blocks without the key-length byte (CS 11.8.2.3); default: with it (AmdD table 7-10)
     #[arg(long)]
     pub(crate) bare: bool,
+    /// End another key change that is pending for this card, where the card proves that it still has its old keys
+    #[arg(long)]
+    pub(crate) abandon_pending: bool,
     /// Print the commands in plain form, and what cannot be undone; send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -174,10 +177,10 @@ pub(crate) struct CheckArgs {
     #[arg(value_name = "KEYREF")]
     pub(crate) more: Vec<KeyText>,
     /// Application whose secure channel it is (hex); default: the issuer security domain
-    #[arg(long, value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
+    #[arg(long, env = "CARDWRIGHT_AID", value_name = "AID", default_value = "", hide_default_value = true, value_parser = aid)]
     pub(crate) aid: Bytes,
     /// s8 or s16; default: s8, and s16 where the card asks for it
-    #[arg(long, value_name = "MODE", value_parser = mode)]
+    #[arg(long, env = "CARDWRIGHT_MODE", value_name = "MODE", value_parser = mode)]
     pub(crate) mode: Option<Mode>,
 }
 
@@ -223,6 +226,11 @@ impl std::fmt::Debug for KeyText {
 /// Bytes given in hex.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+/// Up to a day: time limits beyond are slips.
+fn seconds() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=86_400)
+}
 
 fn aid(text: &str) -> Result<Bytes, &'static str> {
     let bytes = hex::decode(text).map_err(|_| "an AID is given in hex")?;

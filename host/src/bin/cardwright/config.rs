@@ -53,7 +53,13 @@ impl Settings {
 fn read(path: &Path) -> Result<File, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::Config { path: path.to_owned(), reason: error.to_string() })?;
-    toml::from_str(&text).map_err(|error| Failure::Config { path: path.to_owned(), reason: error.to_string() })
+    let mut file: File =
+        toml::from_str(&text).map_err(|error| Failure::Config { path: path.to_owned(), reason: error.to_string() })?;
+    // A relative path in a file is meant from there, not from wherever the program happens to run.
+    if let (Some(dir), Some(base)) = (&mut file.state_dir, path.parent()) {
+        *dir = base.join(&dir);
+    }
+    Ok(file)
 }
 
 /// The user's directory of a kind (XDG Base Directory Specification), with ours in it.

@@ -54,7 +54,14 @@ fn load_all(dir: &Path, cards: u32) -> Result<Vec<Done>, Failure> {
     let mut kept = setup::file_books(dir)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let new = KeptKey::after(diversified, make_durable)?;
-    let request = Request { current: factory, new, target: TARGET, replace: false, form: BlockForm::WithLength };
+    let request = Request {
+        current: factory,
+        new,
+        target: TARGET,
+        replace: false,
+        abandon_pending: false,
+        form: BlockForm::WithLength,
+    };
     let bar = ProgressBar::new(cards.into());
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} cards, {eta} left");
     bar.set_style(style.unwrap_or(ProgressStyle::default_bar()));
@@ -96,7 +103,10 @@ impl Place {
             let dir = tempfile::Builder::new().prefix("cardwright-demo-").tempdir();
             return dir.map(Self::Passing).map_err(|error| Failure::File { path: std::env::temp_dir(), error });
         };
-        std::fs::create_dir(dir).map_err(|error| Failure::File { path: dir.to_owned(), error })?;
+        std::fs::create_dir(dir).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Failure::Exists(dir.to_owned()),
+            _ => Failure::File { path: dir.to_owned(), error },
+        })?;
         Ok(Self::Kept(dir.to_owned()))
     }
 

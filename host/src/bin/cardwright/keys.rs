@@ -6,12 +6,14 @@ use crate::config::Settings;
 use crate::{output, setup};
 use cardwright::books::Books;
 use cardwright::candidates::{self, Verdict};
+use cardwright::error::Error;
 use cardwright::identify::greet;
 use cardwright::rotate::{KeptKey, Path, Report, Request, Rotation};
 use cardwright::session::{Initialized, initialize};
 use cardwright::world::Os;
 use cardwright_hsm::ensure_durable;
 use cardwright_keys::keyref::{KeyRef, Source};
+use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::gp::put_key::BlockForm;
 use serde_json::json;
 use std::fmt::Write;
@@ -19,11 +21,15 @@ use std::fmt::Write;
 /// Loads new keys, or finishes an interrupted change.
 pub(crate) fn put(settings: &Settings, args: &PutArgs) -> Result<(), Failure> {
     let (current, new) = (setup::key_ref(&args.key)?, setup::key_ref(&args.new)?);
-    if args.dry_run {
-        return dry_run(settings, args, &current, &new);
-    }
     if matches!(new.source, Source::Fd(_) | Source::Prompt) {
         return Err(Failure::NotKept(new.to_string()));
+    }
+    if let Some(kvn) = new.kvn {
+        return Err(Failure::KvnOfNew(kvn));
+    }
+    if args.dry_run {
+        setup::with_keys(|| setup::load_vault([&current, &new]).map(|_| ()))?;
+        return dry_run(settings, args, &current, &new);
     }
     let kept_in = new.to_string();
     let report = setup::with_keys(|| change(settings, args, current, in_full(new)?))?;
@@ -49,10 +55,20 @@ fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> 
     if candidates::well_known(new.key()) {
         tracing::warn!("the new keys are the public test keys: anybody can use this card");
     }
-    let request = Request { current, new, target: args.kvn, replace: args.replace, form };
+    let kept_in = new.key().to_string();
+    let (replace, abandon_pending) = (args.replace, args.abandon_pending);
+    let request = Request { current, new, target: args.kvn, replace, abandon_pending, form };
     let mut rotation =
         Rotation { card: &mut card, vault: &vault, books: &mut books, entropy: &mut Os, choices: &choices };
-    rotation.run(&request).map_err(|error| if error.is_lost() { Failure::Interrupted(error) } else { error.into() })
+    let done = rotation.run(&request);
+    // From PUT KEY on, whatever went wrong leaves open which keys the card has, and the journal knows the change.
+    let open =
+        |books: &Books<'_>| books.ledger().open_changes().any(|open| open.sent && open.change.kept_in == kept_in);
+    done.map_err(|error| match error {
+        Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } | Error::OtherChangePending { .. } => error.into(),
+        error if error.is_lost() || open(&books) => Failure::Interrupted(error),
+        error => error.into(),
+    })
 }
 
 /// A file is made durable; the test keys are printed in every specification.
@@ -74,7 +90,8 @@ fn report_json(report: &Report) -> serde_json::Value {
     json!({
         "card": report.change.card.0,
         "result": path,
-        "old": { "kvn": format!("0x{:02X}", report.change.old.kvn), "kcvs": report.change.old.kcvs },
+        "old": (report.path != Path::AlreadyThere)
+            .then(|| json!({ "kvn": format!("0x{:02X}", report.change.old.kvn), "kcvs": report.change.old.kcvs })),
         "kvn": format!("0x{:02X}", report.change.new.kvn),
         "replaced": report.change.replace,
         "kcv": output::kcvs(&report.kcvs),
@@ -126,16 +143,23 @@ fn dry_run(settings: &Settings, args: &PutArgs, current: &KeyRef, new: &KeyRef) 
         "84 82 [level] 00 [host cryptogram, MAC]".to_owned(),
         "80 F2 80 02 4F00".to_owned(),
     ];
-    let undone = if replace {
-        "PUT KEY cannot be undone: the replaced keys are gone from the card"
-    } else {
-        "PUT KEY cannot be undone: initial keys (0xFF) are gone from the card with the first set added"
+    let undone = match current.kvn {
+        _ if replace => "PUT KEY cannot be undone: the replaced keys are gone from the card",
+        None | Some(Kvn::INITIAL) => {
+            "PUT KEY cannot be undone: the first set that is added takes the initial keys' place"
+        }
+        Some(_) => "the present set stays: DELETE KEY of the new one brings the card back",
     };
     if settings.json {
         let (current, new) = (current.to_string(), new.to_string());
         return output::json(&json!({ "dry_run": steps, "current": current, "new": new, "cannot_be_undone": undone }));
     }
-    let mut out = format!("would load {new} as set {} with {current}; commands in plain form:\n", args.kvn);
+    let mut out = format!(
+        "would load {} as set {} with {}; commands in plain form:\n",
+        output::harmless(&new.to_string()),
+        args.kvn,
+        output::harmless(&current.to_string())
+    );
     steps.iter().for_each(|step| {
         let _ = writeln!(out, "  {}", step.trim_end());
     });
@@ -156,6 +180,9 @@ fn try_all(settings: &Settings, args: &CheckArgs, given: &[KeyRef]) -> Result<(I
     let mut card = setup::open_card(settings)?;
     let greeting = greet(&mut card, &args.aid.0)?;
     let kvn = given.iter().find_map(|key| key.kvn);
+    if given.iter().any(|key| key.kvn.is_some() && key.kvn != kvn) {
+        return Err(Failure::MixedSets);
+    }
     let initialized = initialize(&mut card, &mut Os, kvn, args.mode, &greeting)?;
     let verdicts = candidates::check(&initialized, &vault, &candidates::expand(given))?;
     Ok((initialized, verdicts))
