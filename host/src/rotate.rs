@@ -426,8 +426,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         (path, dek): (Path, Proof),
     ) -> Result<Report, Error> {
         let (kcvs, key_enc) = (candidate.kcvs, candidate.matched.key_enc);
-        let choices = Choices { level: None, ..self.choices.clone() };
-        let mut opened = initialized.open(self.card, candidate, &choices, self.books, (&[], &[]))?;
+        let mut opened = initialized.open(self.card, candidate, self.choices, self.books, (&[], &[]))?;
         let level = opened.session.level().ok_or(Error::SessionOver)?;
         let enc = match (exchange_encrypted(&mut opened.session)?, key_enc) {
             (Proof::Proved(how), _) => Proof::Proved(how),

@@ -35,13 +35,27 @@ fn main() {
     if std::env::args().any(|arg| arg == INSIDE) {
         return through_pcscd();
     }
-    in_process();
-    through_vpcd();
+    let on_one_core = || {
+        pin();
+        in_process();
+        through_vpcd();
+    };
+    std::thread::spawn(on_one_core).join().expect("no panic");
     match Rig::start("pcscd") {
         Some(rig) => in_rig(&rig),
         None => println!("pcscd                not measured"),
     }
     start_to_exit();
+}
+
+/// Keeps this thread, and those that it starts, on one core: on which core the other end of a socket wakes up would be
+/// measured otherwise.
+fn pin() {
+    let mut core = rustix::thread::CpuSet::new();
+    core.set(rustix::thread::sched_getcpu());
+    if let Err(error) = rustix::thread::sched_setaffinity(None, &core) {
+        println!("not pinned to one core ({error}): figures will vary");
+    }
 }
 
 /// The middle one.

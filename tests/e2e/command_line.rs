@@ -177,7 +177,6 @@ fn a_state_directory_that_cannot_be_made() {
     }
 }
 
-/// Every write fails on a journal that is the device of that name.
 #[test]
 fn a_full_disk_stops_before_the_effect() {
     let (desk, mut card) = desk();

@@ -141,7 +141,7 @@ impl Host {
 
     /// Sends, fetches the rest, and returns all of it with the status word.
     pub(crate) fn send(&mut self, encoded: &[u8]) -> Result<Vec<u8>, Torn> {
-        let mut exchange = Exchange::new(&Command::parse(encoded).unwrap()).unwrap();
+        let mut exchange = Exchange::new(&Command::parse(encoded).unwrap());
         let mut all = Vec::new();
         let mut next = encoded.to_vec();
         loop {

@@ -102,7 +102,7 @@ fn what_is_no_state_file() {
         fs::write(&path, &bad).unwrap();
         refusal(&profile);
     }
-    for len in [0, 1, good.len() - 1] {
+    for len in [1, good.len() - 1] {
         fs::write(&path, &good[..len]).unwrap();
         refusal(&profile);
     }
@@ -110,6 +110,10 @@ fn what_is_no_state_file() {
     refusal(&profile);
     fs::write(&path, &good).unwrap();
     Host::new(&profile);
+    // One whose maker was stopped before it wrote anything.
+    fs::write(&path, []).unwrap();
+    drop(Host::new(&profile));
+    assert_eq!(fs::read(&path).unwrap().len(), good.len());
     let missing = format!("{profile}/no/such/directory");
     assert!(matches!(VirtualCard::from_profile(&missing), Err(LinkError::Io { .. })));
 }

@@ -2,7 +2,7 @@
 
 use super::pair::{KVN, Setup, bytes};
 use cardwright_proto::apdu::class::Class;
-use cardwright_proto::apdu::{Command, Form, Header, Ne, Response};
+use cardwright_proto::apdu::{ApduError, Command, Form, Header, Ne, Response};
 use cardwright_proto::scp::card::CardSession;
 use cardwright_proto::scp::scp03::{Open, Scp03};
 use cardwright_proto::scp::{Mode, ScpError, SecurityLevel, SoftCipher};
@@ -188,7 +188,7 @@ fn most_data_in_a_short_command() {
             |len| Command { header: Header::new(0x80, 0xE2, 0, 0), data: &data[..len], ne: None, form: Form::Short };
         setup.open().0.wrap(&command(most), &mut wire).unwrap();
         let error = setup.open().0.wrap(&command(most + 1), &mut wire).unwrap_err();
-        assert_eq!(error, cardwright_proto::apdu::ApduError::TooLong { len: most + 1, max: most }.into());
+        assert_eq!(error, ApduError::TooLong { len: most + 1, max: most }.into());
     }
 }
 

@@ -158,6 +158,10 @@ pub(crate) struct PutArgs {
     /// Send key blocks without the key-length byte (CS 11.8.2.3); default: with it (AmdD table 7-10)
     #[arg(long)]
     pub(crate) bare: bool,
+    /// Security level of all sessions: 01, 03, 11, 13 or 33; default: the highest that the card says it offers, which
+    /// nothing authenticates
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub(crate) level: Option<SecurityLevel>,
     /// End another key change that is pending for this card, where the card proves that it still has its old keys
     #[arg(long)]
     pub(crate) abandon_pending: bool,

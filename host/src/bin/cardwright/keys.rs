@@ -50,7 +50,7 @@ fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> 
     let mut kept = setup::open_books(settings)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let mut card = setup::open_card(settings)?;
-    let choices = setup::choices(&args.channel, None);
+    let choices = setup::choices(&args.channel, args.level);
     let form = if args.bare { BlockForm::Bare } else { BlockForm::WithLength };
     if candidates::well_known(new.key()) {
         tracing::warn!("the new keys are the public test keys: anybody can use this card");
