@@ -238,12 +238,7 @@ pub struct Session<'c, T, C> {
     long: Long,
 }
 
-impl<'c, T: Transport, C: SessionCipher> Session<'c, T, C> {
-    /// Over a channel that is open already.
-    pub fn over(card: &'c mut Card<T>, open: Open<C>) -> Self {
-        Self { card, open: Some(open), wire: Vec::with_capacity(300), long: Long::default() }
-    }
-
+impl<T: Transport, C: SessionCipher> Session<'_, T, C> {
     /// Chooses how long commands travel.
     #[must_use]
     pub fn with_long(mut self, long: Long) -> Self {
