@@ -4,7 +4,7 @@
 //! - [`scp03`]: the host's side, a type for each state, so that a wrong order does not compile.
 //! - [`card`]: the card's side, for simulated cards and for tests that run both.
 //!
-//! Both sides share the wrapping of [`messaging`], and reach their keys through [`SessionCipher`]: session keys are
+//! Both sides share the wrapping of `messaging`, and reach their keys through [`SessionCipher`]: session keys are
 //! bytes in memory ([`SoftCipher`]) or handles in a token.
 
 pub mod card;

@@ -1,4 +1,4 @@
-//! DELETE [key]: CS 11.2.
+//! DELETE for keys: CS 11.2.
 
 use super::key::Kvn;
 use super::{Command, GpError, accepted};
