@@ -35,12 +35,8 @@ fn main() {
     if std::env::args().any(|arg| arg == INSIDE) {
         return through_pcscd();
     }
-    let on_one_core = || {
-        pin();
-        in_process();
-        through_vpcd();
-    };
-    std::thread::spawn(on_one_core).join().expect("no panic");
+    in_process();
+    through_vpcd();
     match Rig::start("pcscd") {
         Some(rig) => in_rig(&rig),
         None => println!("pcscd                not measured"),
@@ -48,13 +44,19 @@ fn main() {
     start_to_exit();
 }
 
-/// Keeps this thread, and those that it starts, on one core: on which core the other end of a socket wakes up would be
-/// measured otherwise.
-fn pin() {
-    let mut core = rustix::thread::CpuSet::new();
-    core.set(rustix::thread::sched_getcpu());
-    if let Err(error) = rustix::thread::sched_setaffinity(None, &core) {
-        println!("not pinned to one core ({error}): figures will vary");
+/// The core of the host's end, and that of the card's, as two processes have on an idle machine. Left to the scheduler, the
+/// ends share a core at times, and the figures jump.
+const HOST: usize = 0;
+const CARD: usize = 1;
+
+/// Keeps this thread, and those that it starts, on one core.
+fn pin(end: usize) {
+    let all = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+    let cores: Vec<_> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| all.is_set(*core)).collect();
+    let mut one = rustix::thread::CpuSet::new();
+    one.set(cores.get(end).or(cores.first()).copied().unwrap_or_default());
+    if let Err(error) = rustix::thread::sched_setaffinity(None, &one) {
+        println!("not pinned to a core ({error}): figures will vary");
     }
 }
 
@@ -133,9 +135,17 @@ fn through_vpcd() {
     let (mut near, far) = socket_pair();
     std::thread::scope(|scope| {
         let mut card = VirtualCard::from_profile("").expect("a card");
-        scope.spawn(|| answer_bare(far));
         let stop = &stop;
-        scope.spawn(move || serve(address, PATIENCE, stop, &mut card));
+        scope.spawn(|| {
+            pin(CARD);
+            answer_bare(far);
+        });
+        scope.spawn(move || {
+            pin(CARD);
+            serve(address, PATIENCE, stop, &mut card)
+        });
+        let everywhere = rustix::thread::sched_getaffinity(None).expect("a set of cores");
+        pin(HOST);
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
         let link = Vpcd::on(listener, PATIENCE, PATIENCE).expect("a card dials in");
         with_session(link, |mut session| {
@@ -147,6 +157,7 @@ fn through_vpcd() {
                 }));
             }
         });
+        rustix::thread::sched_setaffinity(None, &everywhere).expect("back on every core");
         stop.stop();
         near.shutdown(std::net::Shutdown::Both).expect("hung up");
         let (ours, bare) = (median(ours), median(bare));
