@@ -137,21 +137,14 @@ impl<T, V, E> std::fmt::Debug for Rotation<'_, '_, T, V, E> {
 
 /// Which keys the card turned out to have.
 enum Found<V: Vault> {
-    Old(Initialized, Candidate<V>),
-    New(Initialized, Candidate<V>),
+    Old { initialized: Initialized, old: Candidate<V>, new: Candidate<V> },
+    New { initialized: Initialized, new: Candidate<V> },
 }
 
 /// The card's state and the change that the request comes to on it.
 struct Survey<V: Vault> {
     found: Found<V>,
     change: Change,
-    new: NewKeys<V>,
-}
-
-/// The new keys as they are for this card.
-struct NewKeys<V: Vault> {
-    keys: V::CardKeys,
-    kcvs: KeySet<Kcv>,
 }
 
 impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
@@ -165,21 +158,21 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
     pub fn run(&mut self, request: &Request) -> Result<Report, Error> {
         self.refuse_indistinct_masters(request)?;
         let greeting = greet(self.card, &self.choices.aid)?;
-        let Survey { found, change, new } = self.survey(request, &greeting)?;
+        let Survey { found, change } = self.survey(request, &greeting)?;
         match found {
-            Found::Old(initialized, candidate) => {
-                let dek = self.load(request, &greeting, (initialized, candidate), &change, &new)?;
+            Found::Old { initialized, old, new } => {
+                let dek = self.load(request, &greeting, (initialized, old), &change, &new)?;
                 let (initialized, candidate) = self.under_new_keys(request, &change, &greeting)?;
                 self.verify(initialized, candidate, change, (Path::Loaded, dek))
             }
-            Found::New(initialized, candidate) => {
+            Found::New { initialized, new } => {
                 let how = match self.pending(&change.card).filter(|open| open.change.aims_as(&change)) {
                     // The card checks each block's check value before it stores it, so that its Key-DEK is the one sent.
                     Some(open) if open.sent => (Path::Finished, Proof::AcceptedByKcv),
                     Some(_) => (Path::Finished, Proof::NotVerified),
                     None => (Path::AlreadyThere, Proof::NotVerified),
                 };
-                self.verify(initialized, candidate, change, how)
+                self.verify(initialized, new, change, how)
             }
         }
     }
@@ -243,23 +236,21 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
             replace: request.replace,
             kept_in: request.new.key().to_string(),
         };
-        let keys = self.vault.card_keys(request.new.key(), &initialized.answer().kdd)?;
-        let new_keys = NewKeys { keys, kcvs: new.kcvs };
         let (has_old, has_new) = (old.matched.accepted(), new.matched.accepted());
         if here == target && has_new && has_old && change.old.kvn == target.byte() {
             return Err(RequestError::Indistinct.into());
         }
         let found = if here == target && has_new {
-            Found::New(initialized, new)
+            Found::New { initialized, new }
         } else if has_old {
-            Found::Old(initialized, old)
+            Found::Old { initialized, old, new }
         } else if here == target && !request.replace && request.current.kvn.is_some_and(|kvn| kvn != here) {
             return Err(RequestError::SetExists(here).into());
         } else {
             let tried = format!("{} or {}", request.current, request.new.key());
             return Err(Error::NoMatch { card: change.card, kvn: here, tried });
         };
-        Ok(Survey { found, change, new: new_keys })
+        Ok(Survey { found, change })
     }
 
     /// The number of the set that the change starts from. Where the card already answers with the target, an earlier
@@ -297,7 +288,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         greeting: &Greeting,
         (initialized, candidate): (Initialized, Candidate<V>),
         change: &Change,
-        new: &NewKeys<V>,
+        new: &Candidate<V>,
     ) -> Result<Proof, Error> {
         self.check_request(request, &initialized, &candidate, new)?;
         let ahead = self.settle_pending(change, request.abandon_pending)?;
@@ -354,7 +345,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         request: &Request,
         initialized: &Initialized,
         old: &Candidate<V>,
-        new: &NewKeys<V>,
+        new: &Candidate<V>,
     ) -> Result<(), RequestError> {
         let here = initialized.kvn();
         if request.replace && here == Kvn::INITIAL {

@@ -6,7 +6,7 @@
 //!
 //! Counters, tries and key sets are the card's own business; it hands in what it decided.
 
-use super::kdf::{Constant, Context, label};
+use super::kdf::{Constant, Context, cryptogram};
 use super::messaging::Channel;
 use super::{Options, ScpError, SecurityLevel, SessionCipher, Token};
 use crate::apdu::Command;
@@ -57,12 +57,8 @@ impl CardHello {
         let Self { kdd, kvn, options, challenge, counter } = self;
         let mode = options.mode();
         let context = Context::session(host, &challenge);
-        let bits = if mode.width() == 8 { 64 } else { 128 };
-        let mut cryptogram = |which| -> Result<Token, ScpError> {
-            Ok(Token::cut(cipher.mac(&[&label(which, bits, 1), context.bytes()])?, mode))
-        };
-        let card_cryptogram = cryptogram(Constant::CardCryptogram)?;
-        let host_cryptogram = cryptogram(Constant::HostCryptogram)?;
+        let card_cryptogram = cryptogram(&mut cipher, Constant::CardCryptogram, &context, mode)?;
+        let host_cryptogram = cryptogram(&mut cipher, Constant::HostCryptogram, &context, mode)?;
         Initialized { kdd, kvn, options, challenge, cryptogram: card_cryptogram, counter }.encode_into(out);
         let channel = Box::new(Channel::new(cipher, mode, SecurityLevel::NONE));
         Ok(AwaitAuthentication { channel, options, host_cryptogram })

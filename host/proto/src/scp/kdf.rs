@@ -3,7 +3,7 @@
 //! Input of each CMAC: label (11 bytes 00, then the derivation constant), 00, L in bits (2, big-endian), counter
 //! (1, from 1), context. The counter stands behind L, in the middle of the fixed data.
 
-use super::{Mode, Token};
+use super::{CipherFailed, Mode, SessionCipher, Token};
 use crate::block::{BLOCK, CmacKey};
 use zeroize::Zeroizing;
 
@@ -106,6 +106,23 @@ pub fn derive_around(key: &mut CmacKey, before: &[u8], after: &[u8], out: &mut [
         let block = Zeroizing::new(key.mac(&[before, &[counter], after]));
         piece.copy_from_slice(&block[..piece.len()]);
     }
+}
+
+/// A card or host cryptogram (AmdD 6.2.2.2, 6.2.2.3), under S-MAC, which its keeper applies.
+///
+/// # Errors
+/// [`CipherFailed`]
+pub fn cryptogram<C: SessionCipher>(
+    cipher: &mut C,
+    which: Constant,
+    context: &Context,
+    mode: Mode,
+) -> Result<Token, CipherFailed> {
+    let bits = match mode {
+        Mode::S8 => 64,
+        Mode::S16 => 128,
+    };
+    Ok(Token::cut(cipher.mac(&[&label(which, bits, 1), context.bytes()])?, mode))
 }
 
 /// The pseudo-random card challenge (AmdD 6.2.2.1), under the static Key-ENC.

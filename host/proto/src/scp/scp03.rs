@@ -7,7 +7,7 @@
 //! Every step consumes its state and returns the next one; an error drops it, and with it the session keys. So
 //! nothing can be sent twice, out of order, or after a failed check.
 
-use super::kdf::{Constant, Context, label};
+use super::kdf::{Constant, Context, cryptogram};
 use super::messaging::Channel;
 use super::{CipherFailed, Mode, ScpError, SecurityLevel, SessionCipher, Token};
 use crate::apdu::class::Class;
@@ -171,13 +171,7 @@ impl NeedKeys {
     }
 
     fn cryptogram<C: SessionCipher>(&self, cipher: &mut C, which: Constant) -> Result<Token, CipherFailed> {
-        let mode = self.card.options.mode();
-        let bits = match mode {
-            Mode::S8 => 64,
-            Mode::S16 => 128,
-        };
-        let mac = cipher.mac(&[&label(which, bits, 1), self.context().bytes()])?;
-        Ok(Token::cut(mac, mode))
+        cryptogram(cipher, which, &self.context(), self.card.mode())
     }
 }
 
