@@ -238,3 +238,22 @@ fn whole_sessions() {
         }
     }
 }
+
+/// Host and card compute cryptograms with one function, and no published session is in S16: so its input is spelled out
+/// here (AmdD 4.1.5: label, 00, L = 0040 or 0080, counter 01, both challenges).
+#[test]
+fn cryptograms_are_over_the_bytes_of_the_standard() {
+    let s_mac = [0x4D; 16];
+    for (mode, l) in [(Mode::S8, [0x00, 0x40]), (Mode::S16, [0x00, 0x80])] {
+        let [host, card] = [0x11, 0x22].map(|byte| Token::cut([byte; 16], mode));
+        for (which, constant) in [(Constant::CardCryptogram, 0x00), (Constant::HostCryptogram, 0x01)] {
+            let mut input = vec![0; 11];
+            input.extend([constant, 0x00, l[0], l[1], 0x01]);
+            input.extend([host.bytes(), card.bytes()].concat());
+            let expected = CmacKey::new(&s_mac).unwrap().mac(&[&input]);
+            let mut cipher = SoftCipher::new(&[0; 16], &s_mac, &[0; 16]).unwrap();
+            let got = kdf::cryptogram(&mut cipher, which, &Context::session(&host, &card), mode).unwrap();
+            assert_eq!(got.bytes(), &expected[..mode.width()]);
+        }
+    }
+}
