@@ -3,6 +3,7 @@
 help:
 	@echo 'make demo     load keys onto 20 simulated cards'
 	@echo 'make test     every check and test'
+	@echo 'make java     the Java applets and their simulator'
 	@echo 'make bench    speed, beside the same work done bare'
 	@echo 'make fuzz     ten minutes for each fuzz target (SHORT=1: ten seconds)'
 	@echo 'make mutants  which changes to the protocol and journal code no test notices'
@@ -16,8 +17,11 @@ demo:
 test:
 	@scripts/test.sh
 
-bench:
-	@scripts/setup.sh demo
+java:
+	@scripts/setup.sh java
+	@scripts/java.sh package -DskipTests
+
+bench: java
 	cargo bench --workspace --locked --bench '*'
 
 fuzz:
@@ -36,4 +40,4 @@ doc:
 fmt:
 	cargo fmt --all
 
-.PHONY: help demo test bench fuzz mutants doc fmt
+.PHONY: help demo test java bench fuzz mutants doc fmt

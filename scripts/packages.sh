@@ -7,6 +7,8 @@ has_package() {
         gcc) command -v cc >/dev/null ;;
         libc6-dev) [ -e /usr/include/stdlib.h ] ;;
         make | pkg-config | pcscd | gdb | shellcheck) command -v "$1" >/dev/null ;;
+        default-jdk-headless) command -v javac >/dev/null ;;
+        maven) command -v mvn >/dev/null ;;
         libpcsclite-dev) pkg-config --exists libpcsclite 2>/dev/null ;;
         vsmartcard-vpcd) ls /usr/lib/pcsc/drivers/serial/libifdvpcd.so* >/dev/null 2>&1 ;;
         iproute2) command -v ip >/dev/null ;;

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Makes a machine ready: `scripts/setup.sh demo` for building and running, `scripts/setup.sh test` for the tests too.
+# Makes a machine ready: `scripts/setup.sh demo` for building and running, `scripts/setup.sh java` for the Java cards too,
+# `scripts/setup.sh test` for all the tests.
 # Does nothing, and asks nothing of the network, where all is there.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 case "${1:-}" in
-    demo | test) ;;
+    demo | java | test) ;;
     *)
-        echo "usage: scripts/setup.sh demo|test" >&2
+        echo "usage: scripts/setup.sh demo|java|test" >&2
         exit 2
         ;;
 esac
@@ -18,6 +19,8 @@ command -v cargo >/dev/null || {
     exit 1
 }
 need_packages gcc libc6-dev pkg-config libpcsclite-dev
+[ "$1" != demo ] || exit 0
+need_packages default-jdk-headless maven
 [ "$1" = test ] || exit 0
 
 vsmartcard-setup/install.sh

@@ -17,6 +17,7 @@ step 'Lints' cargo clippy --workspace --all-targets --locked -- -D warnings
 step 'Licences, bans, sources' cargo deny --locked check licenses bans sources
 step 'API documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps
 step 'proto without std' cargo build --manifest-path tests/no-std/Cargo.toml --locked --release
+step 'Java: applets and simulator' scripts/java.sh
 step 'Tests' cargo test --workspace --locked --no-fail-fast
 step 'The corpus of the fuzz targets' cargo test --manifest-path tests/fuzz/Cargo.toml --locked
 if ! scripts/fuzz.sh --ready; then

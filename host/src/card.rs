@@ -6,6 +6,7 @@ use cardwright_proto::apdu::exchange::{Exchange, Step};
 use cardwright_proto::apdu::{Command, Response, chain};
 use cardwright_proto::gp;
 use tracing::debug;
+use zeroize::Zeroizing;
 
 /// A card behind a reader. Its buffers are used again and again, so that a short command allocates nothing.
 #[derive(Debug)]
@@ -13,8 +14,8 @@ pub struct Card<T> {
     link: T,
     /// What was received last, one response APDU.
     raw: Vec<u8>,
-    /// What has been put together so far, status word last when complete.
-    answer: Vec<u8>,
+    /// What has been put together so far, status word last when complete. A session decrypts it in place.
+    answer: Zeroizing<Vec<u8>>,
     /// What is sent when it is not the caller's own bytes: pieces of a chain, GET RESPONSE.
     piece: Vec<u8>,
 }
@@ -31,8 +32,9 @@ pub enum Long {
 
 impl<T: Transport> Card<T> {
     /// Over a link.
-    pub const fn new(link: T) -> Self {
-        Self { link, raw: Vec::new(), answer: Vec::new(), piece: Vec::new() }
+    pub fn new(link: T) -> Self {
+        // Room for any short answer: a buffer that grows leaves copies of what it held.
+        Self { link, raw: Vec::new(), answer: Zeroizing::new(Vec::with_capacity(258)), piece: Vec::new() }
     }
 
     /// The link below.
@@ -62,7 +64,7 @@ impl<T: Transport> Card<T> {
     /// # Errors
     /// [`Error::Link`], [`Error::Apdu`], [`Error::Gp`].
     pub fn call<C: gp::Command>(&mut self, command: &C) -> Result<C::Response, Error> {
-        let mut data = Vec::new();
+        let mut data = command_data();
         let apdu = command.apdu(&mut data);
         Ok(command.response(self.transmit(C::NAME, &apdu)?)?)
     }
@@ -115,12 +117,19 @@ impl<T: Transport> Card<T> {
     }
 }
 
+/// Room for a short command's data, wiped when dropped: it may be a PIN. It does not grow, which would leave copies.
+pub(crate) fn command_data() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(255))
+}
+
 /// A command for a trace. Data is shown only of commands that are known to carry nothing secret: SELECT, GET DATA,
 /// INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, GET STATUS, DELETE, MANAGE CHANNEL, GET RESPONSE.
 pub(crate) fn plain(command: &Command<'_>) -> String {
     let [cla, ins, p1, p2] = command.header.bytes();
     let data = match ins {
         _ if command.data.is_empty() => String::new(),
+        // How long a PIN is would be something to know.
+        0x20 | 0x24 => " [blanked]".to_owned(),
         0xA4 | 0xCA | 0x50 | 0x82 | 0xF2 | 0xE4 | 0x70 | 0xC0 => format!(" {}", hex::encode_upper(command.data)),
         _ => format!(" [{} bytes, blanked]", command.data.len()),
     };

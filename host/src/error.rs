@@ -108,6 +108,9 @@ pub enum Error {
         /// What was sent.
         sent: SetId,
     },
+    /// The card took a share, and says afterwards that it has none or another one.
+    #[error("the card took the share, and says afterwards that it keeps none, or another one")]
+    OtherShare,
     /// The card accepted PUT KEY and then does not prove the new keys.
     #[error("card {card} accepted the new keys and does not answer with them afterwards")]
     NotProved {

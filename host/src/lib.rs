@@ -9,6 +9,7 @@
 //! - [`identify`]: what a card says about itself without authentication.
 //! - [`candidates`]: which keys a card has, found out offline.
 //! - [`rotate`]: the key change: durable, journaled, verified, resumable.
+//! - [`custodian`]: a share of a master key on a card, and [`share_file`], where it is kept off a card.
 //! - [`books`]: journal and audit sink as the use cases call them; [`journal_file`] is their first implementation.
 //! - [`world`]: time and randomness, which tests replace.
 //! - [`error`]: all that can go wrong, one enum.
@@ -19,9 +20,11 @@
 pub mod books;
 pub mod candidates;
 pub mod card;
+pub mod custodian;
 pub mod error;
 pub mod identify;
 pub mod journal_file;
 pub mod rotate;
 pub mod session;
+pub mod share_file;
 pub mod world;

@@ -1,12 +1,13 @@
 //! The only loop: channel state machine <-> link <-> vault.
 //!
 //! [`initialize`] asks the card for a session; [`Initialized::try_key`] tests keys offline; [`Initialized::open`] sends
-//! EXTERNAL AUTHENTICATE with keys that have passed; [`Session::send`] carries commands.
+//! EXTERNAL AUTHENTICATE with keys that have passed; [`Session::send`] carries commands. [`open`] does it all with one
+//! key reference.
 
 use crate::books::Books;
-use crate::card::{Card, Long, plain};
+use crate::card::{Card, Long, command_data, plain};
 use crate::error::Error;
-use crate::identify::{Greeting, card_id};
+use crate::identify::{Greeting, card_id, greet};
 use crate::world::Entropy;
 use cardwright_keys::journal::{CardId, Record, SetId};
 use cardwright_keys::keyref::KeyRef;
@@ -92,6 +93,28 @@ pub fn initialize<T: Transport>(
         .map_err(|error| Error::scp(INITIALIZE)(ScpError::Kvn { asked: kvn.map_or(0, Kvn::byte), got: error.0 }))?;
     let card = card_id(&need.card().kdd, greeting.cplc.as_ref());
     Ok(Initialized { need, aid: greeting.aid.clone(), kvn, card })
+}
+
+/// Selects the application, and opens a session with these keys after they have passed the offline test.
+///
+/// # Errors
+/// As [`greet`], [`initialize`], [`Initialized::try_key`] and [`Initialized::open`]; [`Error::NoMatch`] where the card
+/// has other keys.
+pub fn open<'c, T: Transport, V: Vault>(
+    card: &'c mut Card<T>,
+    entropy: &mut impl Entropy,
+    (vault, key): (&V, &KeyRef),
+    choices: &Choices,
+    books: &mut Books<'_>,
+) -> Result<Opened<'c, T, V>, Error> {
+    let greeting = greet(card, &choices.aid)?;
+    let initialized = initialize(card, entropy, key.kvn, choices.mode, &greeting)?;
+    let candidate = initialized.try_key(vault, key)?;
+    if !candidate.matched.accepted() {
+        let (card, kvn) = (initialized.card, initialized.kvn);
+        return Err(Error::NoMatch { card, kvn, tried: key.to_string() });
+    }
+    initialized.open(card, candidate, choices, books, (&[], &[]))
 }
 
 /// 6700 is set apart: it may be the other mode's way to say so.
@@ -272,7 +295,7 @@ impl<T: Transport, C: SessionCipher> Session<'_, T, C> {
     /// # Errors
     /// As [`Self::send`], and [`Error::Gp`].
     pub fn call<G: gp::Command>(&mut self, command: &G) -> Result<G::Response, Error> {
-        let mut data = Vec::new();
+        let mut data = command_data();
         let apdu = command.apdu(&mut data);
         Ok(command.response(self.send(G::NAME, &apdu)?)?)
     }

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod command_line;
+mod custodian;
 mod documents;
 mod hostile;
 mod interrupted;
 mod peers;
 mod pending;
+mod readers;
 mod replay;
 mod secrets;

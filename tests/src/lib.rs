@@ -5,6 +5,9 @@
 //! - [`cli`]: the program, its files and its output.
 //! - [`expected`]: output as a test file has it, with wildcards.
 //! - [`gate`]: a card that counts commands, and does something at a chosen one.
+//! - [`host`]: a host that sends what a test wants.
+//! - [`java`]: Java cards in a JVM.
+//! - [`share`]: share objects for the custodian applet.
 //! - [`rig`]: pcscd with virtual readers in a namespace of its own.
 
 // A harness fails by panicking, with what it saw.
@@ -14,4 +17,7 @@ pub mod altered;
 pub mod cli;
 pub mod expected;
 pub mod gate;
+pub mod host;
+pub mod java;
 pub mod rig;
+pub mod share;

@@ -83,12 +83,12 @@ pub enum KeyLoadError {
 /// # Errors
 /// [`KeyLoadError`]
 pub fn load_key(key: &KeyRef, prompt: &mut dyn Prompt) -> Result<KeyMaterial, KeyLoadError> {
-    let name = KeyRef { scheme: Scheme::Plain, source: key.source.clone(), kvn: None }.to_string();
+    let name = source_name(&key.source);
     let failed = |error| io_error(&name, "read", error);
     match &key.source {
         Source::GpTest => Ok(KeyMaterial::gp_test()),
-        Source::File(path) => read(&open_key_file(path)?, &name),
-        Source::Fd(fd) => read(&File::open(format!("/dev/fd/{fd}")).map_err(failed)?, &name),
+        Source::File(path) => parse(&load_secret_file(path)?, &name),
+        Source::Fd(fd) => parse(&load_secret_fd(*fd)?, &name),
         Source::Prompt => {
             let what = format!("Key for `{key}` (hex; one key, or ENC,MAC,DEK)");
             parse(prompt.secret(&what).map_err(failed)?.as_bytes(), &name)
@@ -108,18 +108,43 @@ fn parse(text: &[u8], name: &str) -> Result<KeyMaterial, KeyLoadError> {
     KeyMaterial::parse(text).map_err(|error| KeyLoadError::Text { source_name: name.to_owned(), error })
 }
 
-fn read(mut from: &File, name: &str) -> Result<KeyMaterial, KeyLoadError> {
+/// Reads any small secret with the care that keys get: a PIN, a share.
+///
+/// # Errors
+/// [`KeyLoadError`], but for [`KeyLoadError::Text`].
+pub fn load_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyLoadError> {
+    read(&open_key_file(path)?, &Source::File(path.to_owned()))
+}
+
+/// The same from an open descriptor, read to its end.
+///
+/// # Errors
+/// [`KeyLoadError::Io`], [`KeyLoadError::TooLong`].
+pub fn load_secret_fd(fd: u32) -> Result<Zeroizing<Vec<u8>>, KeyLoadError> {
+    let source = Source::Fd(fd);
+    let file = File::open(format!("/dev/fd/{fd}"));
+    read(&file.map_err(|error| io_error(&source_name(&source), "read", error))?, &source)
+}
+
+fn source_name(source: &Source) -> String {
+    KeyRef { scheme: Scheme::Plain, source: source.clone(), kvn: None }.to_string()
+}
+
+fn read(mut from: &File, source: &Source) -> Result<Zeroizing<Vec<u8>>, KeyLoadError> {
     // One byte more than allowed, so that it shows; never grown, so that no copy stays behind. On the heap, where
     // moving it leaves none either.
     let mut text = Zeroizing::new(vec![0; LIMIT + 1]);
     let mut len = 0;
     loop {
         match from.read(&mut text[len..]) {
-            Ok(0) if len > LIMIT => return Err(KeyLoadError::TooLong(name.to_owned())),
-            Ok(0) => return parse(&text[..len], name),
+            Ok(0) if len > LIMIT => return Err(KeyLoadError::TooLong(source_name(source))),
+            Ok(0) => {
+                text.truncate(len);
+                return Ok(text);
+            }
             Ok(more) => len += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(io_error(name, "read", error)),
+            Err(error) => return Err(io_error(&source_name(source), "read", error)),
         }
     }
 }
@@ -172,12 +197,20 @@ fn sync_directory(path: &Path) -> Result<(), KeyLoadError> {
 /// # Errors
 /// [`KeyLoadError::Exists`], [`KeyLoadError::Io`].
 pub fn write_key_file(path: &Path, material: &KeyMaterial) -> Result<(), KeyLoadError> {
+    write_secret_file(path, material.text().as_bytes())
+}
+
+/// The same with any text that is secret.
+///
+/// # Errors
+/// [`KeyLoadError::Exists`], [`KeyLoadError::Io`].
+pub fn write_secret_file(path: &Path, text: &[u8]) -> Result<(), KeyLoadError> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => KeyLoadError::Exists(path.to_owned()),
         _ => file_error(path, "created", error),
     })?;
-    let written = file.write_all(material.text().as_bytes()).and_then(|()| file.sync_all());
+    let written = file.write_all(text).and_then(|()| file.sync_all());
     let durable = written.map_err(|error| file_error(path, "written", error)).and_then(|()| sync_directory(path));
     if durable.is_err() {
         // Half a key helps nobody. The first error is the one to report.

@@ -8,6 +8,8 @@ pub mod key_file;
 pub mod protect;
 pub mod soft;
 
-pub use key_file::{KeyLoadError, Prompt, ensure_durable, load_key, write_key_file};
+pub use key_file::{
+    KeyLoadError, Prompt, ensure_durable, load_key, load_secret_fd, load_secret_file, write_key_file, write_secret_file,
+};
 pub use protect::{Unprotected, protect_process, scrub_stack};
 pub use soft::SoftVault;

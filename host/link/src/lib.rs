@@ -58,6 +58,24 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
     }
 }
 
+impl<T: Transport + ?Sized> Transport for &mut T {
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), LinkError> {
+        (**self).transmit(command, response)
+    }
+
+    fn reset(&mut self) -> Result<(), LinkError> {
+        (**self).reset()
+    }
+
+    fn atr(&self) -> &[u8] {
+        (**self).atr()
+    }
+
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+}
+
 /// How long [`open`] and what it opens may take.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {

@@ -1,14 +1,15 @@
 //! `sim:` a GlobalPlatform card in process.
 //!
-//! An issuer security domain with SCP03, and an echo applet behind the same secure channel, on 20 logical channels. Its
-//! memory is journaled and can lose power at any write; it may live in a file. From the outside in:
+//! An issuer security domain with SCP03, an echo applet and a custodian applet behind the same secure channel, on 20
+//! logical channels. Its memory is journaled and can lose power at any write; it may live in a file. From the outside in:
 //!
 //! - this file: power, one command in and one answer out, secure messaging around it;
-//! - `channels`: logical channels, chaining, GET RESPONSE; `secure`: the session; `domain`, `put_key`, `echo`: commands;
+//! - `channels`: logical channels, chaining, GET RESPONSE; `secure`: the session; `domain`, `put_key`, `echo`, `custodian`: commands;
 //! - `profile`: which card; `store`: key sets, counters, tries; `layout`: where they stand; `nvm`: how they are written.
 
 mod challenge;
 mod channels;
+mod custodian;
 mod domain;
 mod echo;
 mod layout;
@@ -28,6 +29,7 @@ use challenge::{Challenges, OsRandom, Seeded};
 use channels::{Application, Chain, Channels, Rest, most, most_of};
 use profile::Profile;
 use secure::Secure;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
 use store::Store;
@@ -103,6 +105,8 @@ struct Ram {
     chain: Chain,
     rest: Rest,
     secure: Secure,
+    /// What the custodian applet keeps in RAM, for each channel on which it is selected.
+    custodian: BTreeMap<u8, custodian::Volatile>,
     /// The session ends when the command in hand has been answered, under its protection.
     ends: bool,
 }
@@ -155,8 +159,14 @@ impl VirtualCard {
         };
         let class = Class::parse(cla).map_err(|_| StatusWord::CLA_NOT_SUPPORTED)?;
         let selected = self.ram.channels.selected(class.channel)?;
+        let custodian = selected == Application::Custodian;
+        if custodian && class.chained {
+            return Err(StatusWord::CLA_NOT_SUPPORTED.into());
+        }
         let piece = Command::parse(raw).map_err(|_| StatusWord::WRONG_LENGTH)?;
-        if ins == GET_RESPONSE && !class.secured && !class.chained && !self.ram.chain.begun() {
+        // Of the proprietary class it is an applet's command.
+        let applets = custodian && class.proprietary;
+        if ins == GET_RESPONSE && !applets && !class.secured && !class.chained && !self.ram.chain.begun() {
             return self.ram.rest.fetch(class.channel, &piece, out);
         }
         self.ram.rest.clear();
@@ -176,7 +186,7 @@ impl VirtualCard {
     /// A whole command: secure messaging off, carried out, secure messaging on.
     fn answer(&mut self, class: Class, selected: Application, work: &mut [u8], out: &mut Vec<u8>) -> Result<(), Stop> {
         self.ram.ends = false;
-        let wrapped = self.is_wrapped(class, work)?;
+        let wrapped = self.is_wrapped(class, selected, work)?;
         let command = match self.ram.secure.open_on(class.channel).filter(|_| wrapped) {
             Some(session) => session.messages.unwrap(work).map_err(|_| StatusWord::SECURITY_STATUS)?,
             None => Command::parse(work).map_err(|_| StatusWord::WRONG_LENGTH)?,
@@ -209,13 +219,17 @@ impl VirtualCard {
 
     /// Whether the command is under the session's protection. 6982 where it has to be and is not, 6882 where there is
     /// no session to protect it.
-    fn is_wrapped(&self, class: Class, raw: &[u8]) -> Result<bool, Stop> {
+    fn is_wrapped(&self, class: Class, selected: Application, raw: &[u8]) -> Result<bool, Stop> {
         let ins = raw.get(1).copied().unwrap_or_default();
+        let custodian = selected == Application::Custodian;
         let protected = self.ram.secure.level_on(class.channel).is_some_and(|level| level.c_mac());
         match (protected, class.secured) {
             (true, true) => Ok(true),
             // These are the runtime's, or begin anew.
-            (true, false) if matches!(ins, SELECT | MANAGE_CHANNEL | INITIALIZE_UPDATE) => Ok(false),
+            (true, false) if matches!(ins, SELECT | INITIALIZE_UPDATE) => Ok(false),
+            (true, false) if ins == MANAGE_CHANNEL && !(custodian && class.proprietary) => Ok(false),
+            // A reader with a PIN pad knows no session.
+            (true, false) if custodian && matches!(ins, custodian::VERIFY | custodian::GET_STATE) => Ok(false),
             (true, false) => Err(StatusWord::SECURITY_STATUS.into()),
             (false, true) if ins != EXTERNAL_AUTHENTICATE => Err(StatusWord::SECURE_MESSAGING_NOT_SUPPORTED.into()),
             (false, _) => Ok(false),
@@ -234,9 +248,10 @@ impl VirtualCard {
         let channel = class.channel;
         let ram = &mut self.ram;
         match (class.proprietary, command.header.ins) {
-            (false, SELECT) => ram.select(channel, command, out),
+            (false, SELECT) => ram.select(&self.store, channel, command, out),
             (false, MANAGE_CHANNEL) => {
                 if let Some(closed) = ram.channels.manage(command.header, out)? {
+                    ram.custodian.remove(&closed);
                     if closed == channel {
                         ram.ends = true;
                     } else {
@@ -252,11 +267,17 @@ impl VirtualCard {
                 ram.secure.initialize(card, (channel, selected.aid()), command, out)
             }
             (true, EXTERNAL_AUTHENTICATE) => ram.secure.authenticate(&mut self.store, class, command),
+            (true, MANAGE_CHANNEL) if selected == Application::Custodian => Err(StatusWord::INS_NOT_SUPPORTED.into()),
             (true, SELECT | MANAGE_CHANNEL) | (false, INITIALIZE_UPDATE | EXTERNAL_AUTHENTICATE) => {
                 Err(StatusWord::CLA_NOT_SUPPORTED.into())
             }
             _ => match selected {
                 Application::Echo => echo::process(class, command, out),
+                Application::Custodian => {
+                    let level = ram.secure.level_on(channel).filter(|_| wrapped);
+                    let memory = (self.store.nvm(), ram.custodian.entry(channel).or_default());
+                    custodian::process(memory, level, class, command, out)
+                }
                 Application::SecurityDomain => {
                     domain::process(&mut self.store, ram.secure.open_on(channel).as_deref(), class, command, out)
                 }
@@ -267,13 +288,24 @@ impl VirtualCard {
 
 impl Ram {
     /// SELECT by AID (CS 11.9); whatever comes of it, the channel's session ends. 6A86 P1 or P2, 6A82 no such AID.
-    fn select(&mut self, channel: u8, command: &Command<'_>, out: &mut Vec<u8>) -> Result<StatusWord, Stop> {
+    fn select(
+        &mut self,
+        store: &Store,
+        channel: u8,
+        command: &Command<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<StatusWord, Stop> {
         self.ends = true;
         if (command.header.p1, command.header.p2) != (4, 0) {
             return Err(StatusWord::WRONG_P1P2.into());
         }
         let application = Application::with_aid(command.data).ok_or(StatusWord::NOT_FOUND)?;
         self.channels.select(channel, application);
+        self.custodian.remove(&channel);
+        if application == Application::Custodian {
+            custodian::fci(store.memory()).encode_into(out).map_err(|_| StatusWord(0x6400))?;
+            return Ok(StatusWord::OK);
+        }
         let mut fci = Vec::new();
         let pushed = tlv::push(&mut fci, 0x84, application.aid())
             // Proprietary data: at most 255 bytes of data in one command.

@@ -10,6 +10,7 @@ pub mod put_key;
 pub mod select;
 
 use crate::apdu::{self, Response};
+use crate::custody::PinRefused;
 use crate::scp::ScpError;
 use crate::status::StatusWord;
 use crate::tlv::TlvError;
@@ -42,6 +43,14 @@ pub enum GpError {
         command: &'static str,
         /// What is wrong.
         error: TlvError,
+    },
+    /// The card refused a PIN.
+    #[error("{command}: {refused}")]
+    Pin {
+        /// The command's name.
+        command: &'static str,
+        /// What it says about the PIN.
+        refused: PinRefused,
     },
     /// The secure channel's own commands.
     #[error(transparent)]

@@ -1,8 +1,19 @@
-//! Where random card challenges come from.
+//! Where random card challenges come from, and a new card's identity.
 
 use super::Stop;
+use crate::LinkError;
 use cardwright_proto::block::CmacKey;
 use cardwright_proto::status::StatusWord;
+
+/// 8 bytes that tell a new card's custodian applet from every other: random or, for tests, from seed and serial.
+pub(super) fn custodian_identity(seed: Option<&[u8]>, serial: [u8; 4]) -> Result<[u8; 8], LinkError> {
+    let mut identity = [0; 8];
+    match seed.and_then(Seeded::new) {
+        Some(mut seeded) => identity.copy_from_slice(&seeded.key.mac(&[b"custodian", &serial])[..8]),
+        None => getrandom::fill(&mut identity).map_err(|error| LinkError::CardState(error.to_string()))?,
+    }
+    Ok(identity)
+}
 
 /// 16 fresh bytes for a card challenge.
 pub(super) trait Challenges {

@@ -1,6 +1,6 @@
 //! Logical channels, command chaining, GET RESPONSE: what a card's runtime does below its applications.
 
-use super::{Stop, domain, echo};
+use super::{Stop, custodian, domain, echo};
 use cardwright_proto::apdu::class::Class;
 use cardwright_proto::apdu::{Command, Form, Header, Ne};
 use cardwright_proto::status::StatusWord;
@@ -19,6 +19,8 @@ pub(super) enum Application {
     SecurityDomain,
     /// The echo applet.
     Echo,
+    /// The custodian applet.
+    Custodian,
 }
 
 impl Application {
@@ -26,6 +28,7 @@ impl Application {
         match self {
             Self::SecurityDomain => domain::AID,
             Self::Echo => echo::AID,
+            Self::Custodian => custodian::AID,
         }
     }
 
@@ -34,6 +37,7 @@ impl Application {
         match aid {
             [] | domain::AID => Some(Self::SecurityDomain),
             echo::AID => Some(Self::Echo),
+            custodian::AID => Some(Self::Custodian),
             _ => None,
         }
     }

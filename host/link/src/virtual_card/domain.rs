@@ -1,6 +1,7 @@
 //! The issuer security domain: what it tells, and what it lets an authenticated host change.
 
 use super::Stop;
+use super::custodian::{self, kept};
 use super::echo;
 use super::put_key::put_key;
 use super::secure::OpenSession;
@@ -101,23 +102,26 @@ fn get_status(store: &Store, command: &Command<'_>, out: &mut Vec<u8>) -> Result
     if command.header.p2 & !1 != 2 {
         return Err(StatusWord::WRONG_P1P2.into());
     }
-    let entry = match command.header.p1 {
-        0x80 => Some((AID, store.life_cycle(), DOMAIN_PRIVILEGES)),
-        0x40 => Some((echo::AID, SELECTABLE, [0; 3])),
-        0x20 | 0x10 => None,
+    let entries = match command.header.p1 {
+        0x80 => vec![(AID, store.life_cycle(), DOMAIN_PRIVILEGES)],
+        0x40 => {
+            let custodian = kept::life_cycle(store.memory());
+            vec![(echo::AID, SELECTABLE, [0; 3]), (custodian::AID, custodian, [0; 3])]
+        }
+        0x20 | 0x10 => Vec::new(),
         _ => return Err(StatusWord::WRONG_P1P2.into()),
     };
     let wanted = tlv::find(command.data, 0x4F).map_err(|_| StatusWord::WRONG_DATA)?;
     // One answer holds the whole list, so there is never a next part.
     let first = command.header.p2 & 1 == 0;
-    let (aid, state, privileges) =
-        entry.filter(|(aid, ..)| first && aid.starts_with(wanted)).ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
-    let mut value = Vec::new();
-    object(&mut value, 0x4F, aid)?;
-    object(&mut value, 0x9F70, &[state])?;
-    object(&mut value, 0xC5, &privileges)?;
-    object(out, 0xE3, &value)?;
-    Ok(StatusWord::OK)
+    for (aid, state, privileges) in entries.into_iter().filter(|(aid, ..)| first && aid.starts_with(wanted)) {
+        let mut value = Vec::new();
+        object(&mut value, 0x4F, aid)?;
+        object(&mut value, 0x9F70, &[state])?;
+        object(&mut value, 0xC5, &privileges)?;
+        object(out, 0xE3, &value)?;
+    }
+    if out.is_empty() { Err(StatusWord::REFERENCE_NOT_FOUND.into()) } else { Ok(StatusWord::OK) }
 }
 
 /// DELETE \[key\] (CS 11.2), whole sets by KVN: 6A88 no such set, 6985 the session's own set or the last one.

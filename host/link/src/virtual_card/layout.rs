@@ -8,7 +8,10 @@
 //!  128  16 key sets of 112 bytes:
 //!         KVN 1 (00: free), key length 1, tries left 1, zero, sequence counter 4 (upper byte 00), order 4,
 //!         Key-ENC 32, Key-MAC 32, Key-DEK 32 (zeros behind shorter keys), zeros 4
-//! 3584  journal 512
+//! 1920  custodian applet:
+//!         identity 8, PIN length 1 (00: none), PIN 12, tries left 1,
+//!         mode of the share 1 (00: none), zero, length of the object 2, object 512 (zeros behind shorter ones)
+//! 3072  journal 1024
 //! ```
 
 use super::nvm::crc32;
@@ -20,7 +23,7 @@ use std::ops::Range;
 /// Bytes of the whole image.
 pub(super) const SIZE: usize = 4096;
 /// The redo journal.
-pub(super) const JOURNAL: Range<usize> = 3584..SIZE;
+pub(super) const JOURNAL: Range<usize> = 3072..SIZE;
 /// The card's life cycle state (CS 5.1).
 pub(super) const LIFE_CYCLE: usize = 64;
 /// The first key set.
@@ -30,8 +33,11 @@ pub(super) const SET_COUNT: usize = 16;
 /// Bytes of each.
 pub(super) const SET_LEN: usize = 112;
 
+/// What the custodian applet keeps.
+pub(super) const CUSTODIAN: usize = SETS + SET_COUNT * SET_LEN;
+
 const MAGIC: [u8; 8] = *b"CWRTCARD";
-const VERSION: [u8; 2] = [0, 1];
+const VERSION: [u8; 2] = [0, 2];
 const IDENTITY: usize = 12;
 const CHECKSUM: usize = 60;
 
@@ -44,6 +50,14 @@ pub(super) mod set {
     pub(crate) const ORDER: usize = 8;
     pub(crate) const KEYS: usize = 12;
     pub(crate) const KEY_ROOM: usize = 32;
+}
+
+/// Offsets in what the custodian applet keeps.
+pub(super) mod custodian {
+    pub(crate) const IDENTITY: usize = 0;
+    pub(crate) const PIN: usize = 8;
+    pub(crate) const TRIES: usize = 21;
+    pub(crate) const SHARE: usize = 22;
 }
 
 /// The bytes of a new card, without key sets.
@@ -71,8 +85,11 @@ pub(super) fn read(image: &[u8]) -> Result<Identity, LinkError> {
     if image[..8] != MAGIC {
         return wrong("this file is no card image".to_owned());
     }
+    if image[8..10] == [0, 1] {
+        return wrong("an earlier cardwright made it (image version 0001, now 0002): make a new card".to_owned());
+    }
     if image[8..10] != VERSION {
-        return wrong(format!("image version {:02X}{:02X} is not known, 0001 is", image[8], image[9]));
+        return wrong(format!("image version {:02X}{:02X} is not known, 0002 is", image[8], image[9]));
     }
     if image[CHECKSUM..][..4] != crc32(&image[..CHECKSUM]).to_be_bytes() {
         return wrong("the checksum of its header is wrong".to_owned());

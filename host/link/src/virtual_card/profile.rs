@@ -6,8 +6,8 @@ use cardwright_proto::scp::Options;
 use std::path::PathBuf;
 
 /// Every word that there is, for the error about one that there is not.
-const WORDS: &str =
-    "aes128, aes192, aes256, s8, s16, i=HEX, kvn=N, tries=N, kdd=HEX, serial=HEX, state=PATH, seed=HEX, bare";
+const WORDS: &str = "aes128, aes192, aes256, s8, s16, i=HEX, kvn=N, tries=N, kdd=HEX, serial=HEX, custodian=HEX, state=PATH, seed=HEX, \
+     bare";
 
 /// What makes a card the one it is: fixed when it is made, kept in its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) struct Profile {
     bare: Option<bool>,
     kdd: Option<[u8; 10]>,
     serial: Option<[u8; 4]>,
+    /// Identity of the custodian applet.
+    pub(super) custodian: Option<[u8; 8]>,
     pub(super) state: Option<PathBuf>,
     pub(super) seed: Option<Vec<u8>>,
 }
@@ -66,6 +68,7 @@ impl Profile {
             ("tries", Some(value)) => once(&mut self.tries, word, tries(value)?),
             ("kdd", Some(value)) => once(&mut self.kdd, word, bytes(word, value)?),
             ("serial", Some(value)) => once(&mut self.serial, word, bytes(word, &format!("{value:0>8}"))?),
+            ("custodian", Some(value)) => once(&mut self.custodian, word, bytes(word, value)?),
             ("state", Some(value)) if !value.is_empty() => once(&mut self.state, word, value.into()),
             ("seed", Some(value)) => {
                 once(&mut self.seed, word, hex::decode(value).map_err(|error| format!("`{word}`: {error}"))?)
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn every_word() {
-        let text = "aes256, s16,i=31,kvn=0x30,tries=3,kdd=00112233445566778899,serial=ABC,state=x,seed=00,bare";
+        let text = "aes256, s16,i=31,kvn=0x30,tries=3,kdd=00112233445566778899,serial=ABC,custodian=0011223344556677,state=x,seed=00,bare";
         let profile = Profile::parse(text).unwrap();
         let identity = profile.identity().unwrap();
         assert_eq!((identity.options.byte(), identity.kvn, identity.key_len), (0x31, 0x30, 32));

@@ -1,7 +1,10 @@
-//! What a card remembers: its identity, its life cycle state, its key sets with counters and tries.
+//! What a card remembers: its identity, its life cycle state, its key sets with counters and tries. What the custodian
+//! applet keeps is in `custodian::kept`.
 //!
 //! Every change is one transaction of [`Nvm`]: whole or not at all.
 
+use super::challenge::custodian_identity;
+use super::custodian::kept;
 use super::layout::{self, SET_COUNT, SET_LEN, SETS, set};
 use super::nvm::{Entry, Nvm};
 use super::profile::{Identity, Profile};
@@ -50,12 +53,12 @@ pub(super) struct Store {
 impl Store {
     /// A new card, or the one in the profile's state file.
     pub(super) fn open(profile: &Profile) -> Result<Self, LinkError> {
-        let Some(path) = &profile.state else { return Self::made(profile.identity()?, None) };
+        let Some(path) = &profile.state else { return Self::made(profile, None) };
         let io = |error| LinkError::Io { what: format!("the card's state file {}", path.display()), error };
         match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
             Ok(file) => {
                 lock(&file, path)?;
-                Self::made(profile.identity()?, Some(file))
+                Self::made(profile, Some(file))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
@@ -63,19 +66,21 @@ impl Store {
                 let mut image = Zeroizing::new(Vec::with_capacity(layout::SIZE + 1));
                 (&file).take(layout::SIZE as u64 + 1).read_to_end(&mut image).map_err(io)?;
                 // Made and never written: its maker was stopped in between.
-                if image.is_empty() {
-                    Self::made(profile.identity()?, Some(file))
-                } else {
-                    Self::remembered(profile, image, file)
-                }
+                if image.is_empty() { Self::made(profile, Some(file)) } else { Self::remembered(profile, image, file) }
             }
             Err(error) => Err(io(error)),
         }
     }
 
-    fn made(identity: Identity, file: Option<File>) -> Result<Self, LinkError> {
+    fn made(profile: &Profile, file: Option<File>) -> Result<Self, LinkError> {
+        let identity = profile.identity()?;
         let mut image = Zeroizing::new(layout::blank(&identity));
         image[layout::LIFE_CYCLE] = OP_READY;
+        let custodian = match profile.custodian {
+            Some(custodian) => custodian,
+            None => custodian_identity(profile.seed.as_deref(), identity.serial)?,
+        };
+        kept::install(&mut image, custodian);
         // The test keys that GlobalPlatform cards are delivered with: 40, 41, 42 ...
         let key: Zeroizing<Vec<u8>> = Zeroizing::new((0x40..0x40 + identity.key_len).collect());
         let keys = KeySet { enc: key.as_slice(), mac: &key, dek: &key };
@@ -101,6 +106,12 @@ impl Store {
             return Err(LinkError::CardState("its key sets are not as a card leaves them".to_owned()));
         }
         drop(sets);
+        if !kept::sound(&store.nvm) {
+            return Err(LinkError::CardState("its custodian applet is not as a card leaves it".to_owned()));
+        }
+        if profile.custodian.is_some_and(|custodian| custodian != kept::identity(&store.nvm)) {
+            return Err(LinkError::CardState("the card in the state file has another `custodian`".to_owned()));
+        }
         Ok(store)
     }
 
@@ -115,9 +126,14 @@ impl Store {
         self.nvm.failure().is_some()
     }
 
-    /// The raw memory, for its tear points.
+    /// The raw memory, for its tear points and for what an applet keeps.
     pub(super) const fn nvm(&mut self) -> &mut Nvm {
         &mut self.nvm
+    }
+
+    /// The same, to read.
+    pub(super) const fn memory(&self) -> &Nvm {
+        &self.nvm
     }
 
     /// Tear points passed.

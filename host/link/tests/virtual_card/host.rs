@@ -14,6 +14,7 @@ use cardwright_proto::status::StatusWord;
 
 pub(crate) const ISD: &[u8] = &[0xA0, 0, 0, 1, 0x51, 0, 0, 0];
 pub(crate) const ECHO: &[u8] = b"\xF0CWECHO";
+pub(crate) const CUSTODIAN: &[u8] = b"\xF0CWCUST";
 
 /// Why something did not happen.
 #[derive(Debug, PartialEq, Eq)]
@@ -234,6 +235,7 @@ impl Session {
         let sw = StatusWord(sw);
         command.response(Response { data: &data, sw }).map_err(|error| match error {
             gp::GpError::Refused { sw, .. } => Failure::Refused(sw),
+            gp::GpError::Pin { .. } => Failure::Refused(sw),
             other => panic!("{other}"),
         })
     }

@@ -1,7 +1,7 @@
 //! PUT KEY, DELETE KEY, and what the card tells of itself.
 
 use super::host::{Host, ISD, Keys, Session, block, level, put_key};
-use cardwright_proto::apdu::Response;
+use cardwright_proto::apdu::{Command, Header, Ne, Response};
 use cardwright_proto::gp::Command as _;
 use cardwright_proto::gp::get_data::{Cplc, GetData, Object, parse_key_information};
 use cardwright_proto::gp::get_status::{GetStatus, Scope};
@@ -133,12 +133,17 @@ fn without_a_session_nothing_changes() {
 }
 
 #[test]
-fn get_status_lists_domain_and_applet() {
+fn get_status_lists_domain_and_applets() {
     let (mut host, mut session, _) = opened("", 16);
     let domain = session.command(&mut host, &GetStatus { scope: Scope::IssuerSecurityDomain, next: false }).unwrap();
     assert_eq!((domain.entries[0].aid.as_slice(), domain.entries[0].life_cycle), (ISD, 1));
     let applets = session.command(&mut host, &GetStatus { scope: Scope::Applications, next: false }).unwrap();
-    assert_eq!((applets.entries[0].aid.as_slice(), applets.entries[0].life_cycle), (super::host::ECHO, 7));
+    let applets: Vec<_> = applets.entries.iter().map(|entry| (entry.aid.as_slice(), entry.life_cycle)).collect();
+    assert_eq!(applets, [(super::host::ECHO, 7), (super::host::CUSTODIAN, 7)]);
+    let one = [&[0x4F, 7], super::host::CUSTODIAN].concat();
+    let one = Command::new(Header::new(0x80, 0xF2, 0x40, 2), &one, Some(Ne::SHORT_MAX));
+    let (found, sw) = session.send(&mut host, &one).unwrap();
+    assert_eq!((&found[4..11], sw), (super::host::CUSTODIAN, 0x9000), "the search by AID");
     let none = session.command(&mut host, &GetStatus { scope: Scope::LoadFiles, next: false });
     assert_eq!(none.unwrap_err().sw(), 0x6A88);
 }

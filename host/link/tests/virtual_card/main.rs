@@ -1,6 +1,8 @@
 //! The simulated card, seen through APDUs: the protocol crate's host side against it.
 
 #[cfg(test)]
+mod custodian;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod keys;

@@ -102,6 +102,17 @@ fn what_is_no_state_file() {
         fs::write(&path, &bad).unwrap();
         refusal(&profile);
     }
+    // Mode of the share, tries and PIN length of the custodian applet.
+    for at in [1920 + 22, 1920 + 21, 1920 + 8] {
+        let mut bad = good.clone();
+        bad[at] ^= 0x41;
+        fs::write(&path, &bad).unwrap();
+        refusal(&profile);
+    }
+    let mut earlier = good.clone();
+    earlier[9] = 1;
+    fs::write(&path, &earlier).unwrap();
+    assert!(refusal(&profile).contains("an earlier cardwright made it"));
     for len in [1, good.len() - 1] {
         fs::write(&path, &good[..len]).unwrap();
         refusal(&profile);

@@ -5,6 +5,7 @@ mod allocation;
 mod apdu;
 mod card_side;
 mod class;
+mod custody;
 mod gp;
 mod hostile;
 mod initialize;

@@ -2,12 +2,19 @@
 
 use crate::output;
 use cardwright::error::{Error, RequestError};
+use cardwright::share_file::ShareFileError;
 use cardwright_hsm::KeyLoadError;
 use cardwright_keys::journal::JournalError;
 use cardwright_keys::keyref::KeyRefError;
 use cardwright_keys::vault::VaultError;
 use cardwright_link::LinkError;
 use cardwright_proto::apdu::ApduError;
+use cardwright_proto::custody::change_pin::ChangePin;
+use cardwright_proto::custody::read_share::ReadShare;
+use cardwright_proto::custody::store_share::StoreShare;
+use cardwright_proto::custody::verify::Verify;
+use cardwright_proto::custody::wipe::Wipe;
+use cardwright_proto::custody::{PinError, PinRefused};
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::gp::put_key::PutKey;
 use cardwright_proto::gp::{Command as _, GpError};
@@ -30,6 +37,20 @@ pub(crate) enum Failure {
     KeyRef(#[from] KeyRefError),
     #[error(transparent)]
     KeyLoad(#[from] KeyLoadError),
+    #[error(transparent)]
+    ShareFile(#[from] ShareFileError),
+    /// The text is not repeated: it may be a PIN typed by mistake.
+    #[error("no source of a PIN: write prompt, fd:N or file:PATH; a PIN itself is never given on the command line")]
+    PinSource,
+    #[error("{from}: {error}")]
+    Pin { from: String, error: PinError },
+    #[error("the new PIN was not typed twice the same")]
+    PinsDiffer,
+    #[error("nothing was destroyed: that it is meant was not confirmed")]
+    NotConfirmed,
+    /// The share has left the card, and is kept nowhere else.
+    #[error("the share was read, and could not be kept: {0}")]
+    NotWritten(ShareFileError),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("the new keys are in {0}, which nothing keeps: they would be lost with this process")]
@@ -93,11 +114,14 @@ impl Failure {
             Self::Use(error) | Self::Interrupted(error) | Self::Stopped(error) => code_of(error),
             Self::KeyRef(_) | Self::NotKept(_) | Self::NoReader | Self::NoStateDir | Self::Config { .. } => 2,
             Self::Hex(_) | Self::BadCommand { .. } | Self::MixedSets | Self::KvnOfNew(_) | Self::Exists(_) => 2,
+            Self::PinSource | Self::Pin { .. } | Self::PinsDiffer | Self::NotConfirmed => 2,
             Self::Link(LinkError::Uri { .. }) => 2,
             Self::Link(_) | Self::CardTorn => 3,
             Self::Refused(_) => 4,
             Self::NoCandidate => 5,
-            Self::KeyLoad(_) => 8,
+            Self::ShareFile(ShareFileError::File(_)) | Self::KeyLoad(_) => 8,
+            Self::ShareFile(_) => 2,
+            Self::NotWritten(_) => 8,
             Self::Journal(_) | Self::File { .. } | Self::Output(_) => 9,
         }
     }
@@ -110,6 +134,8 @@ impl Failure {
             Self::NotKept(_) => "write them to a file of mode 0600 and pass file:PATH",
             Self::NoReader => NO_READER,
             Self::NoStateDir => "pass --state-dir DIR",
+            Self::NotConfirmed => "type `yes` at the terminal, or pass --yes",
+            Self::NotWritten(_) => "the card still has it: run the same command again with another --out",
             Self::MixedSets => "check one key set at a time",
             Self::NoCandidate => NO_CANDIDATE,
             Self::Journal(_) => IN_USE,
@@ -133,11 +159,12 @@ fn code_of(error: &Error) -> u8 {
         Error::Link { error: LinkError::Uri { .. }, .. } | Error::Request(_) => 2,
         Error::Vault(VaultError::WeakerWrap { .. }) => 2,
         Error::Link { .. } => 3,
-        Error::Gp(GpError::Refused { .. }) | Error::SessionOver => 4,
+        Error::Gp(GpError::Pin { refused: PinRefused::Blocked, .. }) => 6,
+        Error::Gp(GpError::Pin { .. } | GpError::Refused { .. }) | Error::SessionOver => 4,
         Error::NoMatch { .. } => 5,
         Error::AtRisk { .. } | Error::Blocked(_) => 6,
         Error::Apdu { .. } | Error::Gp(_) | Error::NotProved { .. } => 7,
-        Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } => 7,
+        Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } | Error::OtherShare => 7,
         Error::Vault(_) | Error::Entropy(_) => 8,
         Error::Journal(_) | Error::OtherChangePending { .. } => 9,
         Error::Scp { error, .. } => match error {
@@ -164,6 +191,11 @@ fn advice_on(error: &Error) -> Option<&'static str> {
         Error::Gp(GpError::Refused { command: PutKey::NAME, .. }) => {
             "keep the new keys: a refusal is not authenticated, though the card still answers with the old ones"
         }
+        Error::Gp(GpError::Pin { refused: PinRefused::Blocked, .. }) => {
+            "no host can unblock it; `cardwright custodian wipe --all` makes the card as new but for its identity"
+        }
+        Error::Gp(GpError::Refused { command, sw }) => return custodian_advice(command, *sw),
+        Error::OtherShare => "look at it with `cardwright custodian info`, and set the card aside",
         Error::Vault(VaultError::WeakerWrap { .. }) => SAME_SIZE,
         Error::AtRisk { .. } => "find out why it was refused; if the keys are right beyond doubt, pass --accept-risk",
         Error::Blocked(_) => "set the card aside: no host can unblock a key set",
@@ -180,6 +212,24 @@ fn advice_on(error: &Error) -> Option<&'static str> {
             "finish that change first, with the keys named above as --new; or give it up with --abandon-pending"
         }
         Error::Journal(_) => "nothing more was sent; free the disk or mend the file, then run the same command again",
+        _ => return None,
+    })
+}
+
+/// On what the custodian applet refuses (`docs/protocol/custody.md`).
+fn custodian_advice(command: &str, sw: StatusWord) -> Option<&'static str> {
+    Some(match (command, sw) {
+        (Verify::NAME, StatusWord::CONDITIONS) => {
+            "the card has no PIN yet: `cardwright custodian pin set` gives it one"
+        }
+        (StoreShare::NAME, StatusWord::CONDITIONS) => {
+            "a card keeps one share: `cardwright custodian wipe` destroys the one that it has"
+        }
+        (ChangePin::NAME, StatusWord::CONDITIONS) => {
+            "`cardwright custodian info` says whether there is a PIN: `pin set` gives the first one, `pin change` another"
+        }
+        (ReadShare::NAME, StatusWord::CONDITIONS) => "the share was stored in blind mode: the card never gives it out",
+        (ReadShare::NAME | Wipe::NAME, StatusWord::REFERENCE_NOT_FOUND) => "there is no share on the card",
         _ => return None,
     })
 }

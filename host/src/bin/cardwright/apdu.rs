@@ -8,8 +8,8 @@ use crate::{output, setup};
 use cardwright::books::Books;
 use cardwright::card::Long;
 use cardwright::error::Error;
-use cardwright::identify::{greet, select};
-use cardwright::session::{Session, initialize};
+use cardwright::identify::select;
+use cardwright::session::{Session, open};
 use cardwright::world::Os;
 use cardwright_proto::apdu::{Command, Response};
 use cardwright_proto::scp::{ScpError, SessionCipher};
@@ -82,17 +82,8 @@ fn through_channel(settings: &Settings, args: &ApduArgs, key: &KeyText, commands
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let mut card = setup::open_card(settings)?;
     let choices = setup::choices(&args.channel, args.level);
-    let greeting = greet(&mut card, &choices.aid)?;
-    let initialized = initialize(&mut card, &mut Os, key.kvn, choices.mode, &greeting)?;
-    let candidate = initialized.try_key(&vault, &key)?;
-    if !candidate.matched.accepted() {
-        let (card, kvn) = (initialized.card().clone(), initialized.kvn());
-        return Err(Error::NoMatch { card, kvn, tried: key.to_string() }.into());
-    }
-    let opened = initialized.open(&mut card, candidate, &choices, &mut books, (&[], &[]))?;
-    if opened.first_sight && kept.lasting {
-        tracing::warn!("first sight of this card's sequence counter: a replay before now cannot be noticed");
-    }
+    let opened = open(&mut card, &mut Os, (&vault, &key), &choices, &mut books)?;
+    setup::warn_of_first_sight(opened.first_sight && kept.lasting);
     let long = if args.chain { Long::Chained } else { Long::Extended };
     let mut session = opened.session.with_long(long);
     Ok(each(args, commands, |command| send(&mut session, command)))

@@ -2,6 +2,7 @@
 //! key typed in their place is not repeated in an error.
 
 use cardwright_keys::keyref::parse_byte;
+use cardwright_proto::custody::Mode as ShareMode;
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::scp::{Mode, SecurityLevel};
 use clap::{Args, Parser, Subcommand};
@@ -67,6 +68,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CardCommand,
     },
+    /// A share of a master key on a custodian card
+    Custodian {
+        #[command(subcommand)]
+        command: CustodianCommand,
+    },
     /// Simulated cards
     Sim {
         #[command(subcommand)]
@@ -91,6 +97,31 @@ pub(crate) enum KeysCommand {
     Put(PutArgs),
     /// Find out which keys a card has: one INITIALIZE UPDATE, candidates tried offline
     Check(CheckArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CustodianCommand {
+    /// Show what the card keeps, without keys and without authenticating
+    Info,
+    /// The custodian's PIN
+    Pin {
+        #[command(subcommand)]
+        command: PinCommand,
+    },
+    /// Store a share from a file on the card
+    Store(StoreArgs),
+    /// Read a share that was stored in host mode into a new file
+    Read(ReadArgs),
+    /// Destroy the share on the card, for good
+    Wipe(WipeArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PinCommand {
+    /// Give a card that has no PIN its first one
+    Set(PinSetArgs),
+    /// Put another PIN in the present one's place
+    Change(PinChangeArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -188,6 +219,92 @@ pub(crate) struct CheckArgs {
     pub(crate) mode: Option<Mode>,
 }
 
+/// The session with the custodian applet: always level 33.
+#[derive(Debug, Args)]
+pub(crate) struct CustodianArgs {
+    /// The card's keys
+    #[arg(long, value_name = "KEYREF[@KVN]")]
+    pub(crate) key: KeyText,
+    /// Authenticate although earlier failures on record say that it may block the card
+    #[arg(long)]
+    pub(crate) accept_risk: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PinSetArgs {
+    /// The PIN, 4 to 12 digits: prompt (asked for twice), fd:N or file:PATH
+    #[arg(long, value_name = "SOURCE", default_value = "prompt")]
+    pub(crate) new: KeyText,
+    /// Print the commands in plain form; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) session: CustodianArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PinChangeArgs {
+    /// The present PIN: prompt, fd:N or file:PATH
+    #[arg(long, value_name = "SOURCE", default_value = "prompt")]
+    pub(crate) pin: KeyText,
+    /// The new PIN, 4 to 12 digits: prompt (asked for twice), fd:N or file:PATH
+    #[arg(long, value_name = "SOURCE", default_value = "prompt")]
+    pub(crate) new: KeyText,
+    /// Print the commands in plain form; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) session: CustodianArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The share: a TOML file of mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub(crate) share: PathBuf,
+    /// host: a host can read it back with the PIN. blind: the card never gives it out. There is no changing it later
+    #[arg(long, value_name = "MODE", value_parser = share_mode)]
+    pub(crate) mode: ShareMode,
+    /// The PIN: prompt, fd:N or file:PATH
+    #[arg(long, value_name = "SOURCE", default_value = "prompt")]
+    pub(crate) pin: KeyText,
+    /// Print the commands in plain form; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) session: CustodianArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// The file to be made, mode 0600; never overwritten
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The PIN: prompt, fd:N or file:PATH
+    #[arg(long, value_name = "SOURCE", default_value = "prompt")]
+    pub(crate) pin: KeyText,
+    #[command(flatten)]
+    pub(crate) session: CustodianArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WipeArgs {
+    /// Destroy the PIN too, and ask for none: the way out of a blocked PIN
+    #[arg(long, conflicts_with = "pin")]
+    pub(crate) all: bool,
+    /// The PIN: prompt (the default), fd:N or file:PATH
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) pin: Option<KeyText>,
+    /// Do not ask whether this is meant
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print the commands in plain form, and what cannot be undone; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) session: CustodianArgs,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// The port on which the reader listens: vpcd's 35963, or that of --reader vpcd:PORT
@@ -211,7 +328,7 @@ pub(crate) struct DemoArgs {
     pub(crate) keep: Option<PathBuf>,
 }
 
-/// Text where a key reference belongs. Not shown in Debug: somebody may have typed a key.
+/// Text where a key reference or a PIN's source belongs. Not shown in Debug: somebody may have typed a key or a PIN.
 #[derive(Clone)]
 pub(crate) struct KeyText(pub(crate) String);
 
@@ -246,6 +363,14 @@ fn mode(text: &str) -> Result<Mode, &'static str> {
         "s8" => Ok(Mode::S8),
         "s16" => Ok(Mode::S16),
         _ => Err("s8 or s16"),
+    }
+}
+
+fn share_mode(text: &str) -> Result<ShareMode, &'static str> {
+    match text {
+        "host" => Ok(ShareMode::Host),
+        "blind" => Ok(ShareMode::Blind),
+        _ => Err("host or blind"),
     }
 }
 

@@ -4,6 +4,7 @@ mod advice;
 mod apdu;
 mod args;
 mod config;
+mod custodian;
 mod demo;
 mod info;
 mod keys;
@@ -49,6 +50,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Card { command: CardCommand::Keys { command: KeysCommand::Check(args) } } => {
             keys::check(&global, &args)
         }
+        Command::Custodian { command } => custodian::run(&global, &command),
         Command::Sim { command: SimCommand::Serve(args) } => sim::serve(&args, global.wait),
         Command::Demo(args) => demo::run(&global, &args),
     }

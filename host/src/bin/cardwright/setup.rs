@@ -73,8 +73,15 @@ pub(crate) fn with_keys<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<
     done
 }
 
+/// What a first session with a card cannot tell.
+pub(crate) fn warn_of_first_sight(first: bool) {
+    if first {
+        tracing::warn!("first sight of this card's sequence counter: a replay before now cannot be noticed");
+    }
+}
+
 /// Asks on the terminal, without echo.
-struct Terminal;
+pub(crate) struct Terminal;
 
 impl Prompt for Terminal {
     fn secret(&mut self, what: &str) -> std::io::Result<Zeroizing<String>> {

@@ -1,0 +1,134 @@
+package cardwright.simulator;
+
+import cardwright.simulator.memory.CardClassLoader;
+import cardwright.simulator.memory.TransientArrays;
+import java.net.URL;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A simulated card from the outside: contacts, and what a test may do to it.
+ *
+ * <p>It has power from the start. Its methods may be called from any thread; one command runs at a time.
+ */
+public final class Card {
+    /** T=1; the card has no chaining, no extended length, and the basic channel alone. */
+    private static final byte[] ATR = {
+        0x3B, (byte) 0x85, 0x01, (byte) 0x80, 0x73, (byte) 0x80, 0x21, 0x00, (byte) 0xD6
+    };
+
+    private final CardRuntime runtime;
+    private boolean powered = true;
+
+    /**
+     * An applet that is on the card when it is new.
+     *
+     * @param aid of the instance, 5 to 16 bytes
+     * @param module the AID of its class; the same as {@code aid} is usual
+     * @param className the class, which extends {@code javacard.framework.Applet}
+     * @param parameters application specific install parameters, possibly none
+     */
+    public record Instance(byte[] aid, byte[] module, String className, byte[] parameters) {}
+
+    private Card(CardRuntime runtime) {
+        this.runtime = runtime;
+    }
+
+    /**
+     * Makes a new card.
+     *
+     * @param profile what kind of card
+     * @param random the card's generator; a fresh {@link SecureRandom}, or {@link #seeded} in tests
+     * @param classPath where the applets' classes are: directories, with a slash at the end, and archives
+     * @param applets the applets on it, installed and selectable
+     * @throws IllegalArgumentException for a class that is not there or is no applet, and an applet that refuses
+     */
+    public static Card make(Profile profile, SecureRandom random, List<URL> classPath, List<Instance> applets) {
+        CardClassLoader loader = new CardClassLoader(classPath.toArray(new URL[0]));
+        Applets classes = new Applets(loader);
+        for (Instance applet : applets) {
+            classes.add(applet.module(), applet.className());
+        }
+        CardRuntime runtime = new CardRuntime(profile, random, classes, new TransientArrays());
+        Domain domain = runtime.within(() -> domain(loader, runtime));
+        try {
+            runtime.personalize(domain, new ArrayList<>(applets));
+        } catch (javacard.framework.ISOException e) {
+            throw new IllegalArgumentException(
+                    String.format("an applet refuses to be installed with %04X", e.getReason() & 0xFFFF), e);
+        }
+        return new Card(runtime);
+    }
+
+    /** A generator that repeats itself: for tests alone. */
+    public static SecureRandom seeded(byte[] seed) {
+        return new SeededRandom(seed);
+    }
+
+    private static Domain domain(CardClassLoader loader, Platform platform) {
+        try {
+            return (Domain) loader.loadClass("cardwright.simulator.domain.IssuerSecurityDomain")
+                    .getConstructor(Platform.class)
+                    .newInstance(platform);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("the security domain cannot be made", e);
+        }
+    }
+
+    /** What it was when it was new. */
+    public Profile profile() {
+        return runtime.profile();
+    }
+
+    /** Answer to reset. */
+    public byte[] atr() {
+        return ATR.clone();
+    }
+
+    /** Power comes, or the card is reset: what is transient is cleared, an interrupted transaction taken back. */
+    public synchronized void powerOn() {
+        runtime.powerOn();
+        powered = true;
+    }
+
+    /** Power goes. */
+    public synchronized void powerOff() {
+        powered = false;
+    }
+
+    /**
+     * Takes any bytes for a command.
+     *
+     * @return data and status word, two bytes or more
+     * @throws CardLostException where power is lost on the way, or is not there
+     */
+    public synchronized byte[] transmit(byte[] command) throws CardLostException {
+        byte[] answer = powered ? runtime.transmit(command) : null;
+        if (answer == null) {
+            powered = false;
+            throw new CardLostException();
+        }
+        return answer;
+    }
+
+    /** Arms a loss of power at the {@code n}-th tear point from now, 0 being the next; the next power-on disarms it. */
+    public synchronized void tearAfter(long n) {
+        runtime.memory().tearAfter(n);
+    }
+
+    /** How many tear points have been passed since the card was made. */
+    public synchronized long tearPoints() {
+        return runtime.memory().points();
+    }
+
+    /** How many exceptions that are no ISOException have left applets and become 6F00. */
+    public synchronized int faults() {
+        return runtime.faults();
+    }
+
+    /** The last of them, or null. */
+    public synchronized Throwable lastFault() {
+        return runtime.lastFault();
+    }
+}

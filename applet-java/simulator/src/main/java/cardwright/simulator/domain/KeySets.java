@@ -1,0 +1,191 @@
+package cardwright.simulator.domain;
+
+import java.io.ByteArrayOutputStream;
+import java.util.Arrays;
+import javacard.framework.ISO7816;
+import javacard.framework.ISOException;
+import javacard.framework.JCSystem;
+import javacard.framework.Util;
+
+/** The card's key sets, at most 16. Each change is whole or absent. */
+final class KeySets {
+    /** The version number of initial keys. */
+    static final short INITIAL = 0xFF;
+
+    private static final short COUNT = 16;
+    private static final int COUNTER_MAX = 0xFF_FFFF;
+    private static final byte AES = (byte) 0x88;
+
+    private final short tries;
+    private final KeySetEntry[] sets = new KeySetEntry[COUNT];
+
+    /**
+     * With the set of a new card: the public test keys 40 41 42 ..., the same for all three.
+     *
+     * @param kvn version number of the set
+     * @param keyLength bytes of each key
+     * @param tries authentications that may fail in a row
+     */
+    KeySets(int kvn, int keyLength, int tries) {
+        this.tries = (short) tries;
+        for (short i = 0; i < COUNT; i++) {
+            sets[i] = new KeySetEntry();
+        }
+        ByteArrayOutputStream keys = new ByteArrayOutputStream(KeySetEntry.ROOM);
+        for (int i = 0; i < 3 * keyLength; i++) {
+            keys.write(0x40 + i % keyLength);
+        }
+        write(sets[0], (short) kvn, (short) keyLength, 0, Arrays.copyOf(keys.toByteArray(), KeySetEntry.ROOM));
+    }
+
+    /** The set with this version number, or null. */
+    KeySetEntry find(int kvn) {
+        for (KeySetEntry set : sets) {
+            if (set.kvn != 0 && set.kvn == kvn) {
+                return set;
+            }
+        }
+        return null;
+    }
+
+    /** The set that was added last. */
+    KeySetEntry latest() {
+        KeySetEntry latest = null;
+        for (KeySetEntry set : sets) {
+            if (set.kvn != 0 && (latest == null || set.order > latest.order)) {
+                latest = set;
+            }
+        }
+        return latest;
+    }
+
+    private KeySetEntry free() {
+        for (KeySetEntry set : sets) {
+            if (set.kvn == 0) {
+                return set;
+            }
+        }
+        return null;
+    }
+
+    /** Moves a set's sequence counter on, in one write; 6982 at its end. */
+    int advance(KeySetEntry set) {
+        if (set.counter >= COUNTER_MAX) {
+            throw new ISOException(ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED);
+        }
+        set.counter = set.counter + 1;
+        return set.counter;
+    }
+
+    /** Takes a try away, in one write that no transaction holds back; 6983 where none is left. */
+    void takeTry(KeySetEntry set) {
+        if (set.tries == 0) {
+            throw new ISOException(Status.BLOCKED);
+        }
+        set.tries = (short) (set.tries - 1);
+    }
+
+    /** Gives all tries back. */
+    void restoreTries(KeySetEntry set) {
+        set.tries = tries;
+    }
+
+    /**
+     * Adds a set; the initial one goes with it.
+     *
+     * @param keys three keys, one behind the other, filled up to {@link KeySetEntry#ROOM}
+     * @throws ISOException 6A80 where the number is taken, 6A84 where there is no room
+     */
+    void add(int kvn, int keyLength, byte[] keys) {
+        if (find(kvn) != null) {
+            throw new ISOException(ISO7816.SW_WRONG_DATA);
+        }
+        KeySetEntry set = free();
+        if (set == null) {
+            throw new ISOException(Status.NO_MEMORY);
+        }
+        KeySetEntry initial = find(INITIAL);
+        int order = latest().order + 1;
+        JCSystem.beginTransaction();
+        write(set, (short) kvn, (short) keyLength, order, keys);
+        if (initial != null) {
+            wipe(initial);
+        }
+        JCSystem.commitTransaction();
+    }
+
+    /**
+     * Puts other keys in a set's place, with another number perhaps; its counter starts anew.
+     *
+     * @throws ISOException 6A88 no set {@code old}; 6A80 where the number is another set's, or the keys have another
+     *     size
+     */
+    void replace(int old, int kvn, int keyLength, byte[] keys) {
+        KeySetEntry set = find(old);
+        if (set == null) {
+            throw new ISOException(Status.REFERENCE_NOT_FOUND);
+        }
+        KeySetEntry other = find(kvn);
+        if (keyLength != set.keyLength || other != null && other != set) {
+            throw new ISOException(ISO7816.SW_WRONG_DATA);
+        }
+        JCSystem.beginTransaction();
+        write(set, (short) kvn, (short) keyLength, set.order, keys);
+        JCSystem.commitTransaction();
+    }
+
+    /**
+     * Wipes a set.
+     *
+     * @param inUse version number of the session's own set
+     * @throws ISOException 6A88 no such set; 6985 the session's own set, or the last
+     */
+    void delete(int kvn, int inUse) {
+        KeySetEntry set = find(kvn);
+        if (set == null) {
+            throw new ISOException(Status.REFERENCE_NOT_FOUND);
+        }
+        short count = 0;
+        for (KeySetEntry any : sets) {
+            count += any.kvn == 0 ? 0 : 1;
+        }
+        if (kvn == inUse || count == 1) {
+            throw new ISOException(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
+        }
+        JCSystem.beginTransaction();
+        wipe(set);
+        JCSystem.commitTransaction();
+    }
+
+    private void write(KeySetEntry set, short kvn, short keyLength, int order, byte[] keys) {
+        set.kvn = kvn;
+        set.keyLength = keyLength;
+        set.tries = tries;
+        set.counter = 0;
+        set.order = order;
+        Util.arrayCopy(keys, (short) 0, set.keys, (short) 0, KeySetEntry.ROOM);
+    }
+
+    private static void wipe(KeySetEntry set) {
+        set.kvn = 0;
+        set.keyLength = 0;
+        set.tries = 0;
+        set.counter = 0;
+        set.order = 0;
+        Util.arrayCopy(new byte[KeySetEntry.ROOM], (short) 0, set.keys, (short) 0, KeySetEntry.ROOM);
+    }
+
+    /** Appends the key information data of all keys (CS 11.3.3.1): identifier, version, type, length. */
+    void describe(ByteArrayOutputStream out) {
+        for (KeySetEntry set : sets) {
+            for (int id = 1; set.kvn != 0 && id <= 3; id++) {
+                out.write(0xC0);
+                out.write(4);
+                out.write(id);
+                out.write(set.kvn);
+                out.write(AES);
+                out.write(set.keyLength);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+package cardwright.simulator.vpcd;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import cardwright.simulator.Card;
+import cardwright.simulator.TestCards;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A card's line to a reader that a test plays. */
+@Timeout(60)
+class VpcdClientTest {
+    private static final String SELECT = "00A4040007" + TestCards.AID;
+
+    private final Card card = TestCards.unselected(new SecureRandom());
+    private ServerSocket reader;
+    private VpcdClient client;
+    private Thread thread;
+
+    @BeforeEach
+    void listen() throws IOException {
+        reader = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        client = new VpcdClient(card, new InetSocketAddress(reader.getInetAddress(), reader.getLocalPort()));
+        thread = new Thread(client);
+        thread.start();
+    }
+
+    @AfterEach
+    void hangUp() throws IOException, InterruptedException {
+        client.stop();
+        thread.join();
+        reader.close();
+    }
+
+    /** The reader's end. */
+    private final class Line implements AutoCloseable {
+        private final Socket socket = reader.accept();
+        private final DataInputStream in = new DataInputStream(socket.getInputStream());
+        private final DataOutputStream out = new DataOutputStream(socket.getOutputStream());
+
+        Line() throws IOException {}
+
+        void send(String body) throws IOException {
+            byte[] bytes = HexFormat.of().parseHex(body);
+            // Two writes, as vpcd does.
+            out.writeShort(bytes.length);
+            out.flush();
+            out.write(bytes);
+            out.flush();
+        }
+
+        String receive() throws IOException {
+            byte[] body = new byte[in.readUnsignedShort()];
+            in.readFully(body);
+            return HexFormat.of().withUpperCase().formatHex(body);
+        }
+
+        String ask(String body) throws IOException {
+            send(body);
+            return receive();
+        }
+
+        @Override
+        public void close() throws IOException {
+            socket.close();
+        }
+    }
+
+    @Test
+    void atrPowerAndCommands() throws IOException {
+        try (Line line = new Line()) {
+            assertEquals("3B85018073802100D6", line.ask("04"));
+            line.send("01");
+            assertEquals("9000", line.ask(SELECT));
+            assertEquals("9000", line.ask("80102200"));
+            line.send("02");
+            assertEquals("6D00", line.ask("8020000000"), "after a reset the security domain is selected");
+        }
+    }
+
+    @Test
+    void whatNobodySendsIsSurvived() throws IOException {
+        try (Line line = new Line()) {
+            line.send("");
+            line.send("03");
+            line.send("FF");
+            assertEquals("6700", line.ask("0000"));
+            assertEquals("6700", line.ask("000000"));
+            assertEquals("6700", line.ask("80200000FF00"));
+            assertEquals("6700", line.ask("802000000000FF"));
+            assertEquals("6E00", line.ask("FF000000"));
+            assertEquals(4, line.ask("00".repeat(65_535)).length());
+            assertEquals("9000", line.ask(SELECT));
+        }
+        assertEquals(0, card.faults());
+    }
+
+    @Test
+    void itDialsAgain() throws IOException {
+        try (Line line = new Line()) {
+            assertEquals("9000", line.ask(SELECT));
+            assertEquals("9000", line.ask("80102200"));
+        }
+        try (Line half = new Line()) {
+            // A frame that breaks off.
+            half.out.write(new byte[] {0, 9, 1});
+            half.out.flush();
+        }
+        try (Line line = new Line()) {
+            assertEquals("6D00", line.ask("8020000000"), "it was without power");
+            line.ask(SELECT);
+            assertTrue(line.ask("8020000000").startsWith("22"), "and kept what is persistent");
+        }
+    }
+
+    @Test
+    void aTearIsALostCard() throws IOException {
+        try (Line line = new Line()) {
+            line.ask(SELECT);
+            card.tearAfter(3);
+            line.send("80102200");
+            try {
+                line.receive();
+                throw new AssertionError("a card without power answers");
+            } catch (EOFException e) {
+                // As it has to be.
+            }
+        }
+        try (Line line = new Line()) {
+            line.ask(SELECT);
+            byte[] state = HexFormat.of().parseHex(line.ask("8020000000"));
+            assertArrayEquals(new byte[40], java.util.Arrays.copyOf(state, 40));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The custodian applet: a card that keeps one share of a master key (`docs/protocol/custody.md`).
+//!
+//! One file a command, each an implementation of [`gp::Command`](crate::gp::Command); [`share`] is the object that is
+//! kept; [`fci`] what SELECT answers.
+
+pub mod change_pin;
+pub mod fci;
+pub mod get_state;
+pub mod read_share;
+pub mod share;
+pub mod store_share;
+pub mod verify;
+pub mod wipe;
+
+use crate::apdu::Response;
+use crate::gp::{GpError, accepted};
+use crate::status::StatusWord;
+use core::fmt;
+use zeroize::Zeroizing;
+
+/// The applet's AID: F0 and "CWCUST".
+pub const AID: &[u8] = b"\xF0CWCUST";
+
+/// The version of the applet that this crate speaks to: major, minor.
+pub const VERSION: [u8; 2] = [1, 0];
+
+/// Wrong PINs in a row that a card takes.
+pub const MAX_TRIES: u8 = 3;
+
+/// Life cycle state of an applet without a PIN: SELECTABLE (CS table 11-4).
+pub const SELECTABLE: u8 = 0x07;
+
+/// Life cycle state of an applet with a PIN: PERSONALIZED.
+pub const PERSONALIZED: u8 = 0x0F;
+
+/// Who may ever see a share again, fixed when it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// 01: a host may read it.
+    Host,
+    /// 02: nobody reads it.
+    Blind,
+}
+
+impl Mode {
+    /// 01 or 02.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Host => 1,
+            Self::Blind => 2,
+        }
+    }
+
+    /// From its byte; `None` for any other than 01 and 02.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Host),
+            2 => Some(Self::Blind),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host",
+            Self::Blind => "blind",
+        })
+    }
+}
+
+/// A PIN: 4 to 12 ASCII digits. Wiped when dropped, and never shown.
+#[derive(Clone)]
+pub struct Pin {
+    digits: Zeroizing<[u8; Pin::MAX]>,
+    len: usize,
+}
+
+/// Bytes that are no PIN. They are not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PinError {
+    /// Too short or too long.
+    #[error("a PIN has 4 to 12 digits")]
+    Length,
+    /// Something that is no digit.
+    #[error("a PIN has nothing but digits in it")]
+    NotADigit,
+}
+
+impl Pin {
+    /// The fewest digits.
+    pub const MIN: usize = 4;
+    /// The most digits.
+    pub const MAX: usize = 12;
+
+    /// From ASCII digits.
+    ///
+    /// # Errors
+    /// [`PinError`], the length first.
+    pub fn new(digits: &[u8]) -> Result<Self, PinError> {
+        if !(Self::MIN..=Self::MAX).contains(&digits.len()) {
+            return Err(PinError::Length);
+        }
+        if !digits.iter().all(u8::is_ascii_digit) {
+            return Err(PinError::NotADigit);
+        }
+        let mut pin = Self { digits: Zeroizing::new([0; Self::MAX]), len: digits.len() };
+        pin.digits[..digits.len()].copy_from_slice(digits);
+        Ok(pin)
+    }
+
+    /// The digits, 30 to 39.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.digits[..self.len]
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(..)")
+    }
+}
+
+/// How a card refuses a PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PinRefused {
+    /// 63CX: it is wrong, and has cost a try.
+    #[error("the PIN is wrong, {left} {} left", if *left == 1 { "try is" } else { "tries are" })]
+    Wrong {
+        /// How many tries are left, 1 or more.
+        left: u8,
+    },
+    /// 63C0 or 6983: no try is left.
+    #[error("the PIN is blocked: that share is lost")]
+    Blocked,
+}
+
+impl PinRefused {
+    /// What a status word says about a PIN; `None` where it speaks of something else.
+    #[must_use]
+    pub const fn from_status(sw: StatusWord) -> Option<Self> {
+        match sw {
+            StatusWord(0x63C0) | StatusWord::BLOCKED => Some(Self::Blocked),
+            StatusWord(0x63C1..=0x63CF) => Some(Self::Wrong { left: sw.sw2() & 0x0F }),
+            _ => None,
+        }
+    }
+}
+
+/// The data of a response to a command that compares a PIN.
+///
+/// # Errors
+/// [`GpError::Pin`] for 63CX and 6983, [`GpError::Refused`] for every other status word but 9000.
+fn compared<'r>(command: &'static str, response: Response<'r>) -> Result<&'r [u8], GpError> {
+    match PinRefused::from_status(response.sw) {
+        Some(refused) => Err(GpError::Pin { command, refused }),
+        None => accepted(command, response),
+    }
+}
