@@ -4,29 +4,16 @@
 // A benchmark fails by panicking, with what it saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use cardwright::books::{Books, Forgetful, Memory};
-use cardwright::card::Card;
-use cardwright::identify::greet;
-use cardwright::session::{Choices, Session, initialize};
-use cardwright::world::Os;
-use cardwright_hsm::SoftVault;
-use cardwright_keys::key::KeyMaterial;
-use cardwright_keys::keyref::KeyRef;
 use cardwright_link::vpcd::{Stop, serve};
-use cardwright_link::{Pcsc, Transport, VirtualCard, Vpcd};
-use cardwright_proto::apdu::{Command, Header, Ne};
-use cardwright_proto::scp::SessionCipher;
+use cardwright_link::{Pcsc, VirtualCard, Vpcd};
 use cardwright_tests::cli::{Desk, program};
 use cardwright_tests::rig::{Killed, PORT, Rig};
+use cardwright_tests::speed::{Bench, ECHO_AID, WIRE, each, echo, median, verdict};
 use std::ffi::CString;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-const ECHO_AID: &[u8] = b"\xF0CWECHO";
-const DATA: [u8; 200] = [0x5A; 200];
-/// A wrapped command with its header, Lc, MAC and Le, and its answer with MAC and status word.
-const WIRE: (usize, usize) = (5 + 208 + 8 + 1, 208 + 8 + 2);
 const READER: &str = "Virtual PCD 00 00";
 const INSIDE: &str = "--inside-the-rig";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,51 +47,11 @@ fn pin(end: usize) {
     }
 }
 
-/// The middle one.
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// Microseconds for each of `count` runs.
-fn each(count: u32, mut run: impl FnMut()) -> f64 {
-    let started = Instant::now();
-    (0..count).for_each(|_| run());
-    started.elapsed().as_secs_f64() * 1e6 / f64::from(count)
-}
-
-fn verdict(good: bool) -> &'static str {
-    if good { "" } else { "  MISSED" }
-}
-
-/// Opens a session at level 33 with the echo applet, and hands it over.
-fn with_session<T: Transport>(link: T, work: impl FnOnce(Session<'_, T, cardwright_proto::scp::SoftCipher>)) {
-    let mut card = Card::new(link);
-    let key: KeyRef = "gp-test".parse().expect("a reference");
-    let mut vault = SoftVault::new();
-    vault.load(&key, KeyMaterial::gp_test());
-    let (mut journal, mut audit) = (Memory::default(), Forgetful);
-    let mut books = Books::new(&mut journal, &mut audit, &Os);
-    let choices = Choices { aid: ECHO_AID.to_vec(), mode: None, level: None, accept_risk: false };
-    let greeting = greet(&mut card, ECHO_AID).expect("the echo applet");
-    let initialized = initialize(&mut card, &mut Os, None, None, &greeting).expect("INITIALIZE UPDATE");
-    let candidate = initialized.try_key(&vault, &key).expect("a candidate");
-    let opened = initialized.open(&mut card, candidate, &choices, &mut books, (&[], &[])).expect("open");
-    assert_eq!(opened.session.level().map(|level| level.byte()), Some(0x33));
-    work(opened.session);
-}
-
-fn echo<T: Transport, C: SessionCipher>(session: &mut Session<'_, T, C>) {
-    let command = Command::new(Header::new(0x80, 0xEC, 0, 0), &DATA, Some(Ne::SHORT_MAX));
-    let response = session.send("echo", &command).expect("an answer");
-    assert_eq!(response.data, DATA);
-}
-
 fn in_process() {
     let mut rates = Vec::new();
     for _ in 0..15 {
         // A session ends after 2^20 commands.
-        with_session(VirtualCard::from_profile("").expect("a card"), |mut session| {
+        Bench::new(VirtualCard::from_profile("").expect("a card")).session(|mut session| {
             rates.push(1e6 / each(20_000, || echo(&mut session)));
         });
     }
@@ -148,7 +95,7 @@ fn through_vpcd() {
         pin(HOST);
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
         let link = Vpcd::on(listener, PATIENCE, PATIENCE).expect("a card dials in");
-        with_session(link, |mut session| {
+        Bench::new(link).session(|mut session| {
             for _ in 0..41 {
                 ours.push(each(1000, || echo(&mut session)));
                 bare.push(each(1000, || {
@@ -197,7 +144,7 @@ fn through_pcscd() {
     assert_eq!(plain.len(), WIRE.0);
     for _ in 0..11 {
         let link = Pcsc::connect(READER, PATIENCE).expect("a card");
-        with_session(link, |mut session| ours.push(each(200, || echo(&mut session))));
+        Bench::new(link).session(|mut session| ours.push(each(200, || echo(&mut session))));
         let card = context.connect(&name, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).expect("connected");
         let mut answer = [0; 300];
         let select = [&[0x00, 0xA4, 0x04, 0x00, 0x07][..], ECHO_AID].concat();

@@ -8,6 +8,7 @@
 //! - [`host`]: a host that sends what a test wants.
 //! - [`java`]: Java cards in a JVM.
 //! - [`share`]: share objects for the custodian applet.
+//! - [`speed`]: what benchmarks measure with.
 //! - [`rig`]: pcscd with virtual readers in a namespace of its own.
 
 // A harness fails by panicking, with what it saw.
@@ -21,3 +22,4 @@ pub mod host;
 pub mod java;
 pub mod rig;
 pub mod share;
+pub mod speed;
