@@ -7,10 +7,10 @@ has_package() {
         gcc) command -v cc >/dev/null ;;
         libc6-dev) [ -e /usr/include/stdlib.h ] ;;
         make | pkg-config | pcscd | gdb | shellcheck) command -v "$1" >/dev/null ;;
-        default-jdk-headless) command -v javac >/dev/null ;;
+        openjdk-17-jdk-headless) java_home >/dev/null ;;
         maven) command -v mvn >/dev/null ;;
         libpcsclite-dev) pkg-config --exists libpcsclite 2>/dev/null ;;
-        vsmartcard-vpcd) ls /usr/lib/pcsc/drivers/serial/libifdvpcd.so* >/dev/null 2>&1 ;;
+        vsmartcard-vpcd) [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] ;;
         iproute2) command -v ip >/dev/null ;;
         util-linux) command -v unshare >/dev/null ;;
         python3) [ -x /usr/bin/python3 ] ;;
@@ -18,6 +18,23 @@ has_package() {
         python3-pyscard) /usr/bin/python3 -c 'import smartcard' 2>/dev/null ;;
         *) dpkg-query -W "$1" >/dev/null 2>&1 ;;
     esac
+}
+
+# Prints where a JDK is that both runs the simulator, which wants 17, and writes class files of Java 7, which CAP
+# converters want and JDKs from 20 on cannot do.
+java_home() {
+    javac=$(command -v javac || :)
+    [ -z "$javac" ] || javac=$(readlink -f "$javac")
+    for home in "${JAVA_HOME:-}" "${javac%/bin/javac}" /usr/lib/jvm/*; do
+        [ -n "$home" ] && [ -x "$home/bin/javac" ] || continue
+        case "$("$home/bin/javac" -version 2>&1)" in
+            'javac 17'* | 'javac 18'* | 'javac 19'*)
+                echo "$home"
+                return 0
+                ;;
+        esac
+    done
+    return 1
 }
 
 # Prints those of its arguments that are missing.

@@ -20,7 +20,7 @@ command -v cargo >/dev/null || {
 }
 need_packages gcc libc6-dev pkg-config libpcsclite-dev
 [ "$1" != demo ] || exit 0
-need_packages default-jdk-headless maven
+need_packages openjdk-17-jdk-headless maven
 [ "$1" = test ] || exit 0
 
 vsmartcard-setup/install.sh

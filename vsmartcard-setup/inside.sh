@@ -11,6 +11,9 @@ first_port=35963
 deadline=$(($(date +%s) + 60))
 dir=/run/readers
 
+# The name of another pcscd's socket, of the caller's. This rig's is at its usual place.
+unset PCSCLITE_CSOCK_NAME
+
 # This process as those outside know it; while /proc is theirs.
 read -r READERS_PID rest </proc/self/stat
 export READERS_PID

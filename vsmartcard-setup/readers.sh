@@ -38,7 +38,7 @@ missing() {
     exit 77
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd -P)
 root=${here%/*}
 # shellcheck source=vsmartcard-setup/state.sh
 . "$here/state.sh"
@@ -87,6 +87,9 @@ check_rig() {
         *) wrong "--cards is rust, java or none, not \"$cards\"" ;;
     esac
     [ -z "$profile" ] || [ "$cards" != none ] || wrong "--profile is for --cards rust or java"
+    case ",$profile" in
+        *,serial=* | *,state=*) wrong "each card of a rig has its own serial and memory: no serial= or state= in --profile" ;;
+    esac
     [ -z "$applets" ] || [ "$cards" = java ] || wrong "--applet and --classpath are for --cards java"
 }
 
@@ -126,11 +129,17 @@ find_cardwright() {
         missing "there is no ${CARDWRIGHT:-cardwright}: run cargo build --release --bin cardwright, or set CARDWRIGHT to its path"
 }
 
+# The rig's commands find the program that its cards are made of, unless they have one of their own.
+with_cardwright() {
+    PATH="$PATH:$(dirname "$cardwright")"
+}
+
 # rig --run COMMAND... | --hold: becomes a rig.
 #
 # Its first process starts no other than inside.sh, which is therefore the init of the new pid namespace: where that one
 # ends, the kernel ends every process in there. And it ends with the process out here, however that is killed.
 rig() {
+    with_cardwright
     # A terminal's ^C is for the command.
     # shellcheck disable=SC2016 # for the inner shell
     outer='trap : INT QUIT; setpriv --pdeathsig KILL -- "$@"; exit $?'
@@ -146,9 +155,15 @@ start() {
     check_name
     check_rig
     check_machine
+    # Whoever interrupts this leaves nothing behind. While the directory is being made it may be another rig's.
+    interrupted=''
+    trap 'interrupted=1' INT TERM HUP
     state_create
-    # Whoever interrupts this leaves nothing behind.
     trap 'state_stop; exit 143' INT TERM HUP
+    if [ -n "$interrupted" ]; then
+        state_stop
+        exit 143
+    fi
     echo "$readers $cards" >"$state/rig"
     echo "$cardwright" >"$state/cardwright"
     # Every process of the rig holds the lock, in descriptor 9: who gets it knows that they are gone.
@@ -211,6 +226,8 @@ stop() {
 
 # enter COMMAND...: becomes the command in the namespaces of `pid`, in this directory.
 enter() {
+    # It would name another pcscd's socket than the rig's, which is at its usual place.
+    unset PCSCLITE_CSOCK_NAME
     user=''
     [ "$(readlink /proc/self/ns/user)" = "$(readlink "/proc/$pid/ns/user")" ] || user='--user --preserve-credentials'
     # nsenter waits outside for the command: the command ends with it, also when it is killed.
@@ -227,6 +244,8 @@ execute() {
             echo "next: readers.sh status --name $name, or start it" >&2
             exit 3
         fi
+        read -r cardwright <"$state/cardwright"
+        with_cardwright
         # Stopping the rig waits for this command as well.
         exec 9>>"$state/lock"
         flock --shared 9

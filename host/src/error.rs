@@ -1,5 +1,6 @@
 //! All that can go wrong in a use case. The binary turns each into an exit code and a line on what to do next.
 
+use crate::custodian::CustodianError;
 use cardwright_keys::journal::{CardId, JournalError, SetId};
 use cardwright_keys::vault::VaultError;
 use cardwright_link::LinkError;
@@ -108,9 +109,9 @@ pub enum Error {
         /// What was sent.
         sent: SetId,
     },
-    /// The card took a share, and says afterwards that it has none or another one.
-    #[error("the card took the share, and says afterwards that it keeps none, or another one")]
-    OtherShare,
+    /// What a custodian card is asked for and what it is do not go together.
+    #[error(transparent)]
+    Custodian(#[from] CustodianError),
     /// The card accepted PUT KEY and then does not prove the new keys.
     #[error("card {card} accepted the new keys and does not answer with them afterwards")]
     NotProved {

@@ -66,9 +66,21 @@ const ISSUER_SECURITY_DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x0
 /// # Errors
 /// As [`identity`], and [`Error::Gp`] where the application is not there.
 pub fn greet<T: Transport>(card: &mut Card<T>, aid: &[u8]) -> Result<Greeting, Error> {
-    let asked = if aid.is_empty() { &ISSUER_SECURITY_DOMAIN } else { aid };
+    let selected = select(card, aid)?;
+    greet_selected(card, selected, if aid.is_empty() { &ISSUER_SECURITY_DOMAIN } else { aid })
+}
+
+/// The same behind a SELECT that asked for this AID.
+///
+/// # Errors
+/// As [`identity`].
+pub(crate) fn greet_selected<T: Transport>(
+    card: &mut Card<T>,
+    selected: Selected,
+    asked: &[u8],
+) -> Result<Greeting, Error> {
     // A card may be asked for a part of an AID; it says which one that was.
-    let aid = select(card, aid)?.aid.unwrap_or_else(|| asked.to_vec());
+    let aid = selected.aid.unwrap_or_else(|| asked.to_vec());
     let cplc = get(card, Object::Cplc)?.as_deref().and_then(|value| Cplc::parse(value).ok());
     Ok(Greeting { aid, cplc })
 }

@@ -108,7 +108,22 @@ pub fn open<'c, T: Transport, V: Vault>(
     books: &mut Books<'_>,
 ) -> Result<Opened<'c, T, V>, Error> {
     let greeting = greet(card, &choices.aid)?;
-    let initialized = initialize(card, entropy, key.kvn, choices.mode, &greeting)?;
+    open_greeted(card, entropy, (vault, key), choices, books, &greeting)
+}
+
+/// The same with an application that is selected already.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_greeted<'c, T: Transport, V: Vault>(
+    card: &'c mut Card<T>,
+    entropy: &mut impl Entropy,
+    (vault, key): (&V, &KeyRef),
+    choices: &Choices,
+    books: &mut Books<'_>,
+    greeting: &Greeting,
+) -> Result<Opened<'c, T, V>, Error> {
+    let initialized = initialize(card, entropy, key.kvn, choices.mode, greeting)?;
     let candidate = initialized.try_key(vault, key)?;
     if !candidate.matched.accepted() {
         let (card, kvn) = (initialized.card, initialized.kvn);
@@ -226,13 +241,13 @@ impl Initialized {
             }
             Err(error) => return Err(Error::scp(AUTHENTICATE)(error)),
         };
-        let mut records = vec![Record::Authenticated { card: card_id, set: id }];
+        let mut records = vec![Record::Authenticated { card: card_id.clone(), set: id }];
         records.extend_from_slice(then);
         books.append(&records)?;
         debug!("session open at level {:02X}", level.byte());
         let first_sight = counter.is_some() && last_counter.is_none();
         let session = Session { card, open: Some(open), wire: Vec::with_capacity(300), long: Long::default() };
-        Ok(Opened { session, keys: candidate.keys, first_sight })
+        Ok(Opened { session, card: card_id, keys: candidate.keys, first_sight })
     }
 }
 
@@ -240,6 +255,8 @@ impl Initialized {
 pub struct Opened<'c, T, V: Vault> {
     /// The open session.
     pub session: Session<'c, T, V::Session>,
+    /// The card, as the journal names it.
+    pub card: CardId,
     /// The card's static keys in the vault.
     pub keys: V::CardKeys,
     /// The card has a sequence counter, and this is the first value on record: a replay before it cannot be noticed.

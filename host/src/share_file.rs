@@ -18,7 +18,7 @@
 //! commitments = ["..", ".."] # 32 bytes each, one for each share
 //! ```
 
-use cardwright_hsm::{KeyLoadError, load_secret_file, write_secret_file};
+use cardwright_hsm::{KeyLoadError, NewSecretFile, load_secret_file};
 use cardwright_proto::custody::share::{Commitments, KeyType, Scheme, ShareError, ShareInfo, ShareObject};
 use cardwright_proto::gp::key::Kcv;
 use serde::de::{Error as _, Visitor};
@@ -35,12 +35,14 @@ pub enum ShareFileError {
     #[error(transparent)]
     File(#[from] KeyLoadError),
     /// The text is none of a share file.
-    #[error("`{}` is no share file: {what}", path.display())]
+    #[error("`{}` is no share file: line {line}: {what}", path.display())]
     Text {
         /// The file.
         path: PathBuf,
+        /// Where, from 1.
+        line: usize,
         /// What is wrong with it.
-        what: String,
+        what: &'static str,
     },
     /// The values are no share.
     #[error("`{}`: {error}", path.display())]
@@ -57,21 +59,35 @@ pub enum ShareFileError {
 /// # Errors
 /// [`ShareFileError`]
 pub fn load(path: &Path) -> Result<ShareObject, ShareFileError> {
-    let wrong = |what: String| ShareFileError::Text { path: path.to_owned(), what };
     let bytes = load_secret_file(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is no text".to_owned()))?;
-    // The message alone: an error's whole text shows the line, which may be the secret's.
-    let fields: Fields = toml::from_str(text).map_err(|error| wrong(error.message().to_owned()))?;
+    let wrong = |at: usize, what| {
+        let before = bytes.get(..at).unwrap_or(&bytes);
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        ShareFileError::Text { path: path.to_owned(), line, what }
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.valid_up_to(), "it is no text"))?;
+    // The parser makes a copy of a string with an escape in it, and nobody wipes that one.
+    if let Some(at) = text.find('\\') {
+        return Err(wrong(at, "a share file has no escapes (\\) in it"));
+    }
+    let fields: Fields = toml::from_str(text).map_err(|error| {
+        // Its words are none to repeat: they quote what stands in the file, which may be the share.
+        let what = if error.message() == NOT_HEX { NOT_HEX } else { "a field is missing, unknown or of another kind" };
+        wrong(error.span().map_or(0, |span| span.start), what)
+    })?;
     fields.share().map_err(|error| ShareFileError::Share { path: path.to_owned(), error })
 }
 
-/// Writes a share into a new file of mode 0600. It is durable when this returns; on an error there is no file.
+/// Writes a share into a new file. It is durable when this returns; on an error there is no file.
 ///
 /// # Errors
 /// [`ShareFileError::File`]
-pub fn write(path: &Path, share: &ShareObject) -> Result<(), ShareFileError> {
-    Ok(write_secret_file(path, &text(share))?)
+pub fn write(file: NewSecretFile, share: &ShareObject) -> Result<(), ShareFileError> {
+    Ok(file.write(&text(share))?)
 }
+
+/// Our own words, the only ones that a parser's error may have.
+const NOT_HEX: &str = "bytes are given in hex, in quotes";
 
 /// The name of a scheme in files and JSON.
 #[must_use]
@@ -175,21 +191,22 @@ impl Hex {
 impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Digits;
-        impl Visitor<'_> for Digits {
+        impl<'de> Visitor<'de> for Digits {
             type Value = Hex;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("bytes in hex")
             }
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Hex, E> {
+            // Text as it stands in the file; an owned copy is taken from nobody.
+            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Hex, E> {
                 let mut bytes = Zeroizing::new(vec![0; text.len() / 2]);
-                hex::decode_to_slice(text, &mut bytes).map_err(|_| E::custom("bytes are given in hex"))?;
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| E::custom(NOT_HEX))?;
                 Ok(Hex(bytes))
             }
         }
         // A number in a string's place would be shown by serde.
-        deserializer.deserialize_str(Digits).map_err(|_| D::Error::custom("bytes are given in hex, in quotes"))
+        deserializer.deserialize_str(Digits).map_err(|_| D::Error::custom(NOT_HEX))
     }
 }
 
@@ -242,6 +259,7 @@ mod tests {
     #[test]
     fn every_kind_of_share_comes_back() {
         let dir = tempfile::tempdir().unwrap();
+        let create = |path: &Path| NewSecretFile::create(path).unwrap();
         let kinds = [(Scheme::Shamir, KeyType::Aes, 32, true), (Scheme::Xor, KeyType::TripleDes, 24, false)];
         for (scheme, key_type, key_length, committed) in kinds {
             let (set, ceremony, kcv) = ([0x5E; 16], [0xCE; 16], Kcv([0xA, 0xB, 0xC]));
@@ -252,23 +270,100 @@ mod tests {
             let commitments = committed.then(|| Commitments { salt: Zeroizing::new([0x77; 16]), hashes });
             let share = ShareObject::new(info, value, commitments).unwrap();
             let path = dir.path().join(scheme_name(scheme));
-            write(&path, &share).unwrap();
+            write(create(&path), &share).unwrap();
             assert!(load(&path).unwrap() == share);
-            assert!(matches!(write(&path, &share), Err(ShareFileError::File(KeyLoadError::Exists(_)))));
         }
     }
 
-    /// Whatever is wrong with a line, an error does not repeat what may be the share.
-    #[test]
-    fn errors_show_no_value() {
+    const GOOD: &str = r#"version = 1
+scheme = "shamir"
+set = "00112233445566778899AABBCCDDEEFF"
+ceremony = "00112233445566778899AABBCCDDEEFF"
+generation = 1
+x = 2
+m = 2
+n = 2
+key_type = "AES"
+key_length = 16
+usage = 0
+kcv = "A1B2C3"
+value = "00112233445566778899AABBCCDDEEFF"
+salt = "00112233445566778899AABBCCDDEEFF"
+commitments = ["0011223344556677889900112233445566778899001122334455667788990011", "0011223344556677889900112233445566778899001122334455667788990011"]
+"#;
+
+    /// What `load` says of this text, as a person and as a developer see it.
+    fn error(text: impl AsRef<[u8]>) -> String {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("share");
-        for line in ["value = \"DEADBEEFDEADBEE\"", "value = DEADBEEF", "value = 77777777", "value = \"DEADBEEF"] {
-            std::fs::write(&path, format!("version = 1\n{line}\n")).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-            let error = load(&path).unwrap_err().to_string();
-            assert!(!error.contains("DEADBEE") && !error.contains("7777777"), "{error}");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let error = load(&path).unwrap_err();
+        format!("{error} {error:?}")
+    }
+
+    /// Wherever a share's value gets to by a slip, in whatever notation, an error does not repeat it.
+    #[test]
+    fn errors_show_no_value() {
+        const SECRET: &str = "5F1C3A99D2604E0B8877665544332211";
+        let values = [
+            format!("\"{SECRET}\""),
+            format!("'{SECRET}'"),
+            format!("\"\"\"{SECRET}\"\"\""),
+            format!("\"{}\"", &SECRET[..31]),
+            format!("\"{SECRET}"),
+            SECRET.to_owned(),
+            "5771234987".to_owned(),
+            "-5771234987".to_owned(),
+            "5771234987.5".to_owned(),
+            "0x157FFA6EB".to_owned(),
+            format!("[\"{SECRET}\"]"),
+            format!("{{ {SECRET} = 1 }}"),
+            format!("[5771234987, \"{SECRET}\"]"),
+            format!("\"{SECRET}\" \"{SECRET}\""),
+        ];
+        for (number, line) in GOOD.lines().enumerate() {
+            let name = line.split(" = ").next().unwrap();
+            for value in &values {
+                let text = GOOD.replace(line, &format!("{name} = {value}"));
+                // A right value in another field's place is none of this test's.
+                let right = matches!(name, "set" | "ceremony" | "value" | "salt");
+                if right && value.contains(SECRET) && !value.contains(['[', '{', ' ']) && value.len() > 33 {
+                    continue;
+                }
+                let error = error(&text);
+                for part in ["5F1C", "3A99D2", "57712", "157FFA", "0x157"] {
+                    assert!(!error.contains(part), "{name} = {value}: {error}");
+                }
+                if !value.contains("\"\"\"") && right {
+                    assert!(error.contains(&format!("line {}", number + 1)), "{name} = {value}: {error}");
+                }
+            }
         }
+        for text in [
+            format!("{SECRET} = 1\n"),
+            format!("[{SECRET}]\n"),
+            format!("{GOOD}{SECRET} = 1\n"),
+            format!("{GOOD}\"{SECRET}\" = 1\n"),
+            format!("{GOOD}{SECRET}\n"),
+            SECRET.to_owned(),
+        ] {
+            let error = error(&text);
+            assert!(!error.contains("5F1C") && error.contains("line "), "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let at = |from, to| error(GOOD.replacen(from, to, 1));
+        assert!(at("kcv = \"A1", "kcv = \"G1").contains("line 12: bytes are given in hex, in quotes"));
+        assert!(at("x = 2", "x = 300").contains("line 6: a field is missing, unknown or of another kind"));
+        assert!(at("x = 2", "X = 2").contains("line 6: a field is missing, unknown or of another kind"));
+        assert!(at("key_type = \"AES\"", "key_type = \"DES\"").contains("line 9: "));
+        assert!(at("x = 2\n", "").contains("a field is missing"));
+        assert!(at("value = \"00", "value = \"\\u0030\\u0030").contains("line 13: a share file has no escapes"));
+        assert!(error(b"version = 1\n\xFF").contains("line 2: it is no text"));
+        assert!(at("x = 2", "x = 3").contains("a share's index (x) is 1 to n"));
     }
 }

@@ -1,7 +1,8 @@
-//! Other people's software on the other side: yubikey-manager as the host for our card, pcscd between our host and our
-//! card.
+//! Other people's software on the other side: yubikey-manager as the host for our cards, Rust and Java, pcscd between our
+//! host and our card.
 
 use cardwright_tests::cli::{Desk, Outcome, finish, program};
+use cardwright_tests::java::{self, APPLETS};
 use cardwright_tests::rig::{Killed, PORT, Rig, repository, skip};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -44,15 +45,15 @@ fn wait_for_card(rig: &Rig, desk: &Desk) {
     }
 }
 
-/// yubikey-manager's end of `what`; `None` where it is not installed.
-fn yubikit(rig: &Rig, desk: &Desk, job: &str, kvn: &str) -> Option<Child> {
+/// yubikey-manager does a job, with more arguments, and prints what it did; `None` where it is not installed.
+fn yubikit(rig: &Rig, desk: &Desk, job: &str, kvn: &str, more: &[&str]) -> Option<Child> {
     let python = repository().join(".tools/venv/bin/python");
     if !python.exists() {
         skip("yubikey-manager", "it is not installed: run scripts/setup.sh test");
         return None;
     }
     let mut command = rig.command(desk.path(), python);
-    command.arg(repository().join("tests/peers/yubikit_host.py")).args([job, "peer.hex", kvn]);
+    command.arg(repository().join("tests/peers/yubikit_host.py")).args([job, "peer.hex", kvn]).args(more);
     Some(command.spawn().expect("python starts"))
 }
 
@@ -63,10 +64,10 @@ fn yubikey_manager_opens_sessions_with_our_card() {
         let desk = Desk::new();
         desk.key_file("peer.hex", TEST_KEYS);
         let _card = serve(&rig, &desk, profile);
-        let Some(peer) = yubikit(&rig, &desk, "echo", kvn) else { return };
+        let Some(peer) = yubikit(&rig, &desk, "echo", kvn, &[]) else { return };
         let outcome = finish(peer).expect(0);
         let lines = outcome.stdout.lines().collect::<Vec<_>>();
-        assert_eq!(lines.len(), 20, "{profile}: {outcome:#?}");
+        assert_eq!(lines.len(), 21, "{profile}: {outcome:#?}");
         assert_eq!(lines.last(), Some(&"echo after the error"), "{profile}");
     }
 }
@@ -80,7 +81,7 @@ fn yubikey_manager_opens_a_session_with_keys_that_we_loaded() {
     wait_for_card(&rig, &desk);
     let put = ["card", "keys", "put", "--key", "gp-test", "--new", "file:peer.hex", "--kvn", "0x31"];
     run(&rig, &desk, &put).expect(0);
-    let Some(peer) = yubikit(&rig, &desk, "echo", "49") else { return };
+    let Some(peer) = yubikit(&rig, &desk, "echo", "49", &[]) else { return };
     finish(peer).expect(0);
 }
 
@@ -90,9 +91,88 @@ fn yubikey_manager_notices_a_wrong_key() {
     let desk = Desk::new();
     desk.key_file("peer.hex", NEW_KEYS);
     let _card = serve(&rig, &desk, "");
-    let Some(peer) = yubikit(&rig, &desk, "refused", "255") else { return };
+    let Some(peer) = yubikit(&rig, &desk, "refused", "255", &[]) else { return };
     let outcome = finish(peer).expect(0);
     assert_eq!(outcome.stdout.trim(), "refused: Incorrect SCP parameters");
+}
+
+/// The lines that yubikey-manager printed, all being well.
+fn job(rig: &Rig, desk: &Desk, job: &str, kvn: &str, more: &[&str]) -> Option<Vec<String>> {
+    let outcome = finish(yubikit(rig, desk, job, kvn, more)?).expect(0);
+    Some(outcome.stdout.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn yubikey_manager_opens_sessions_with_a_java_card() {
+    for (profile, kvn) in [("i=70", "255"), ("i=60,kvn=0x30", "48")] {
+        let Some(rig) = java::rig("yubikey-manager and a Java card", profile, &APPLETS) else { return };
+        let desk = Desk::new();
+        desk.key_file("peer.hex", TEST_KEYS);
+        let Some(lines) = job(&rig, &desk, "short-echo", kvn, &[]) else { return };
+        assert_eq!(lines.len(), 13, "{profile}: {lines:#?}");
+        desk.key_file("peer.hex", NEW_KEYS);
+        let lines = job(&rig, &desk, "refused", kvn, &[]).expect("it is installed");
+        assert_eq!(lines, ["refused: Incorrect SCP parameters"]);
+    }
+}
+
+/// Both cards: the Java one, and ours that is held against it.
+fn both_cards(what: &str, profile: &str) -> Option<[Rig; 2]> {
+    let rust = Rig::with(what, &["--cards", "rust", "--profile", profile])?;
+    Some([java::rig(what, profile, &APPLETS)?, rust])
+}
+
+#[test]
+fn yubikey_manager_as_the_host_of_a_custodian_card() {
+    let Some(rigs) = both_cards("yubikey-manager and the custodian applet", "") else { return };
+    for rig in rigs {
+        let desk = Desk::new();
+        desk.key_file("peer.hex", TEST_KEYS);
+        desk.key_file("pin", "86429753");
+        let info = || run(&rig, &desk, &["custodian", "info", "--json"]).expect(0).json();
+        let new = info();
+        let Some(lines) = job(&rig, &desk, "custodian", "255", &[]) else { return };
+        let identity = format!("identity {}", new["identity"].as_str().expect("hex"));
+        assert_eq!(lines, [&identity, "PIN set", "PIN verified", "stored 435 bytes in 3 blocks"]);
+        let read = job(&rig, &desk, "read", "255", &[]).expect("it is installed");
+        assert_eq!(read, ["read 435 bytes"]);
+
+        // What the other host stored, ours reads.
+        let kept = info();
+        assert_eq!((&kept["pin"], &kept["tries_left"]), (&true.into(), &3.into()));
+        let share = &kept["share"];
+        assert_eq!((&share["mode"], &share["generation"], &share["usage"]), (&"host".into(), &258.into(), &7.into()));
+        let read = ["custodian", "read", "--out", "back.toml", "--pin", "file:pin", "--key", "gp-test"];
+        run(&rig, &desk, &read).expect(0);
+        let back = std::fs::read_to_string(desk.path().join("back.toml")).expect("text");
+        assert!(back.contains("value = \"000102030405060708090A0B0C0D0E0F\""), "{back}");
+
+        let wiped = job(&rig, &desk, "wipe", "255", &[]).expect("it is installed");
+        assert_eq!(wiped, ["share wiped", "all wiped"]);
+        assert_eq!(info(), new);
+    }
+}
+
+#[test]
+fn yubikey_manager_as_the_host_of_a_security_domain() {
+    let Some(rigs) = both_cards("yubikey-manager and the security domain", "kvn=0x30") else { return };
+    for rig in rigs {
+        let desk = Desk::new();
+        desk.key_file("peer.hex", TEST_KEYS);
+        desk.key_file("new.hex", NEW_KEYS);
+        let before = run(&rig, &desk, &["info", "--json"]).expect(0).json();
+        let Some(lines) = job(&rig, &desk, "domain", "48", &["new.hex"]) else { return };
+        let expected = [
+            "key information and card data in clear",
+            "key set put",
+            "key set replaced",
+            "session with the new keys",
+            "key set deleted",
+            "session with the old keys",
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(run(&rig, &desk, &["info", "--json"]).expect(0).json(), before);
+    }
 }
 
 #[test]

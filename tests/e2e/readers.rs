@@ -1,6 +1,7 @@
 //! `vsmartcard-setup/readers.sh`: rigs of virtual readers that come up whole, and go without a trace.
 
 use cardwright_tests::cli::{Desk, Outcome, finish, program};
+use cardwright_tests::java::{self, APPLETS};
 use cardwright_tests::rig::{MISSING, Rig, reader, readers_sh, skip};
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
@@ -100,6 +101,36 @@ fn every_reader_has_a_card_of_its_own_and_every_card_answers() {
             assert_eq!(info["cin"], format!("43575254{:08X}", index + 1));
         }
         assert_eq!(machines_pcscd(), before, "the machine's pcscd");
+    }
+}
+
+#[test]
+fn java_cards_in_every_reader() {
+    let Some((_, classes)) = java::jars("Java cards in readers") else { return };
+    for count in [4, 16] {
+        let readers = count.to_string();
+        let [echo, custodian] = APPLETS;
+        let applets = ["--applet", echo, "--applet", custodian, "--classpath", &classes];
+        let options = [&["--readers", &readers, "--cards", "java", "--profile", "kvn=0x30"][..], &applets].concat();
+        let Some(rig) = Rig::with("Java cards in readers", &options) else { return };
+        let desk = Desk::new();
+        let run = |args: &[&str]| {
+            let mut command = rig.command(desk.path(), program());
+            finish(command.args(args).spawn().expect("the program starts")).expect(0).json()
+        };
+        let mut seen = BTreeSet::new();
+        for index in 0..count {
+            let name = format!("pcsc:{}", reader(index));
+            let info = run(&["--reader", &name, "info", "--json"]);
+            // One JVM counts their serials.
+            assert_eq!(info["kdd"], format!("43574A430000{:08X}", index + 1));
+            assert_eq!(info["keys"][0]["kvn"], "0x30");
+            let custodian = run(&["--reader", &name, "custodian", "info", "--json"]);
+            seen.insert(custodian["identity"].as_str().expect("hex").to_owned());
+            let echo = run(&["--reader", &name, "apdu", "--json", "00A4040007F043574543484F00", "80EC0000021234 00"]);
+            assert_eq!(echo["responses"][1], serde_json::json!({ "data": "1234", "sw": "9000" }));
+        }
+        assert_eq!(seen.len(), count, "identities");
     }
 }
 

@@ -1,12 +1,13 @@
 //! Streams of commands that somebody spoiled: whatever comes, an answer, no 6F00, and no exception that leaves an applet.
 
 use cardwright_proto::apdu::{Command, Header, Ne};
-use cardwright_proto::scp::Mode;
+use cardwright_proto::scp::{Mode, ScpError};
+use cardwright_tests::chance::rng;
 use cardwright_tests::host::{CUSTODIAN, ECHO, Failure, Host, ISD, Keys};
 use cardwright_tests::java::JavaCard;
 use cardwright_tests::share::object;
 use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
+use proptest::test_runner::TestRng;
 use std::collections::BTreeMap;
 
 const COMMANDS: u32 = 100_000;
@@ -106,15 +107,21 @@ impl Fuzzer {
         (Header::new(header[0], header[1], header[2], header[3]), data)
     }
 
-    fn answered(&mut self, answer: Result<(Vec<u8>, u16), Failure>) {
-        self.sent += 1;
+    fn answered<T>(&mut self, answer: Result<T, Failure>) {
         let sw = match answer {
-            Ok((_, sw)) => sw,
-            Err(Failure::Lost) => panic!("the card is gone"),
-            Err(Failure::Scp(cardwright_proto::scp::ScpError::Ended(sw))) => sw.0,
-            // The host refuses what it cannot wrap.
-            Err(_) => return,
+            Ok(_) => 0x9000,
+            // The host refuses to send what it cannot wrap.
+            Err(Failure::Scp(ScpError::Apdu(_) | ScpError::LevelNotSupported { .. })) => return,
+            // The keys were replaced by somebody's luck, and the host saw it before it sent anything.
+            Err(Failure::Scp(ScpError::CardCryptogram)) => return,
+            // A failed check of an answer is a finding, as is a card that is gone.
+            Err(failure) => failure.sw(),
         };
+        self.count(sw);
+    }
+
+    fn count(&mut self, sw: u16) {
+        self.sent += 1;
         assert_ne!(sw, 0x6F00);
         *self.answers.entry(sw).or_default() += 1;
     }
@@ -125,27 +132,30 @@ impl Fuzzer {
         for _ in 0..500 {
             if self.below(12) == 0 {
                 let aid = [ISD, ECHO, CUSTODIAN][self.below(3)];
-                let selected = self.host.select(aid).is_ok();
+                let selected = self.host.select(aid);
                 let level = [0x33, 0x33, 0x13, 0x11, 0x03, 0x01, 0x00][self.below(7)];
-                self.sent += 3;
-                if selected {
-                    // The keys may have been replaced by somebody's luck; then there is no session.
-                    let _ = self.host.open(&Keys::test(16), 0, Mode::S8, level);
+                let is_there = selected.is_ok();
+                self.answered(selected);
+                if is_there {
+                    let opened = self.host.open(&Keys::test(16), 0, Mode::S8, level);
+                    self.answered(opened);
                 }
             }
             let (header, data) = self.plain();
             let command = Command::new(header, &data, Some(Ne::SHORT_MAX).filter(|_| self.below(2) == 0));
             if self.host.level().is_some() && self.below(8) > 0 {
-                let answer = self.host.send(&command);
-                self.answered(answer);
+                match self.host.send(&command) {
+                    Ok((_, sw)) => self.count(sw),
+                    other => self.answered(other),
+                }
             } else {
                 let mut bytes = command.encode().unwrap();
                 if self.below(10) == 0 {
                     let len = self.below(bytes.len()) + 1;
                     bytes.truncate(len.max(4));
                 }
-                let answer = self.host.raw(&bytes);
-                self.answered(answer);
+                let (_, sw) = self.host.raw(&bytes).expect("an answer");
+                self.count(sw);
             }
         }
     }
@@ -154,8 +164,7 @@ impl Fuzzer {
 #[test]
 fn a_hundred_thousand_spoiled_commands() {
     let Some(card) = JavaCard::start("fuzzing the Java card", "tries=255") else { return };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut fuzzer = Fuzzer { host: Host::new(card), rng, answers: BTreeMap::new(), sent: 0 };
+    let mut fuzzer = Fuzzer { host: Host::new(card), rng: rng("the fuzzer"), answers: BTreeMap::new(), sent: 0 };
     let mut faults = 0;
     while fuzzer.sent < COMMANDS {
         fuzzer.stream();

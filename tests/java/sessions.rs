@@ -2,10 +2,11 @@
 
 use cardwright_proto::apdu::{Command, Header, Ne};
 use cardwright_proto::scp::{Mode, Options, SecurityLevel};
+use cardwright_tests::chance::rng;
 use cardwright_tests::host::{ECHO, Host, Keys};
 use cardwright_tests::java::JavaCard;
 use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
+use proptest::test_runner::TestRng;
 use std::collections::BTreeMap;
 
 const SESSIONS: usize = 1_000;
@@ -54,7 +55,7 @@ fn session(host: &mut Host<JavaCard>, keys: &Keys, mode: Mode, level: u8, rng: &
 fn a_thousand_random_sessions() {
     let Some(card) = JavaCard::start("sessions with the Java card", "") else { return };
     let mut host = Host::new(card);
-    let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut rng = rng("sessions");
     let kinds: Vec<_> = kinds().collect();
     let mut seen = BTreeMap::new();
     let (mut sessions, mut commands) = (0, 0);

@@ -157,17 +157,6 @@ const CASES: &[Case] = &[
         act: |host| accepted(host, [0x80, 0x24, 1, 0], PIN),
         look: state,
     },
-    Case {
-        name: "CHANGE PIN",
-        before: with_pin,
-        act: |host| accepted(host, [0x80, 0x24, 0, 0], &[&[6], PIN, NEW_PIN].concat()),
-        look: |host| {
-            host.select(CUSTODIAN).unwrap();
-            // Of the old and the new PIN one is right; a wrong one costs a try, the right one gives it back.
-            let pins = [PIN, NEW_PIN].map(|pin| accepted(host, [0x00, 0x20, 0, 0], pin).is_ok());
-            format!("{pins:?}")
-        },
-    },
     Case { name: "STORE SHARE, last block", before: nearly_stored, act: last_block, look: state },
     Case { name: "WIPE, share", before: stored, act: |host| accepted(host, [0x80, 0x34, 0, 0], &[]), look: state },
     Case { name: "WIPE, all", before: stored, act: |host| accepted(host, [0x80, 0x34, 1, 0], &[]), look: state },
@@ -277,8 +266,7 @@ fn a_thousand_tears_around_verify() {
     const TEARS: u64 = 1_000;
     let Some(card) = JavaCard::start("tears around VERIFY", PROFILE) else { return };
     let mut host = Host::new(card);
-    let (mut cost, mut blocked, mut torn_early) = (0u64, 0, 0);
-    let mut guesses = 0u64;
+    let (mut cost, mut blocked, mut torn_before) = (0, 0, 0);
     for tear in 0..TEARS {
         if tear == 0 || tries_left(&mut host) == 0 {
             blocked += u64::from(tear > 0);
@@ -286,30 +274,32 @@ fn a_thousand_tears_around_verify() {
             host.forget();
             with_pin(&mut host).unwrap();
         }
-        host.reset().unwrap();
-        let before = tries_left(&mut host);
-        // Each point in turn: before the try is written, behind it, and once not at all.
-        host.link.tear(tear % 3);
-        let wrong = host.raw(&hex::decode("0020000004 30303030".replace(' ', "")).unwrap());
-        let lost = matches!(wrong, Err(Failure::Lost));
-        // An answer, or a card that had begun to compare: both are a guess.
-        host.reset().unwrap();
-        let after = tries_left(&mut host);
-        assert!(after <= before, "a try given back at tear {tear}");
-        if tear % 3 == 0 {
-            assert!(lost && after == before, "nothing was written, nothing compared: tear {tear}");
-            torn_early += 1;
-        } else {
-            guesses += 1;
-            cost += u64::from(before - after);
-            assert_eq!(before - after, 1, "tear {tear}");
+        // Before the try is taken away nothing is compared, so this is no guess, and costs none.
+        if tear % 4 == 0 {
+            assert_eq!(torn_verify(&mut host, 0), 0, "tear {tear}");
+            torn_before += 1;
         }
+        // Behind that, before an answer: the card has compared, and power goes before anybody is told.
+        let lost = torn_verify(&mut host, 1);
+        assert_eq!(lost, 1, "tear {tear}");
+        cost += u64::from(lost);
     }
     println!(
-        "{TEARS} tears around VERIFY: {guesses} guesses cost {cost} tries, {blocked} PINs blocked; {torn_early} were torn \
-         before anything was compared"
+        "{TEARS} tears around VERIFY cost {cost} tries and blocked {blocked} PINs; {torn_before} more, before anything was \
+         compared, cost none"
     );
-    assert_eq!(cost, guesses);
+    assert_eq!(cost, TEARS);
+}
+
+/// A wrong PIN, power lost at this tear point; how many tries that cost.
+fn torn_verify(host: &mut Java, point: u64) -> u8 {
+    host.reset().unwrap();
+    let before = tries_left(host);
+    host.link.tear(point);
+    let wrong = [&[0x00, 0x20, 0, 0, 4][..], b"0000"].concat();
+    assert!(matches!(host.raw(&wrong), Err(Failure::Lost)), "point {point}");
+    host.reset().unwrap();
+    before.checked_sub(tries_left(host)).expect("no try is given back")
 }
 
 #[test]
@@ -339,4 +329,101 @@ fn a_torn_authentication_costs_its_try() {
     println!("tries that a wrong EXTERNAL AUTHENTICATE costs, by tear point: {costs:?}");
     assert_eq!(costs[0], 0, "torn before anything was compared");
     assert!(costs[1..].iter().all(|cost| *cost == 1), "{costs:?}");
+}
+
+#[test]
+fn the_right_pin_torn_gives_no_try_back_too_early() {
+    let Some(card) = JavaCard::start("tears around VERIFY with the right PIN", PROFILE) else { return };
+    let mut host = Host::new(card);
+    let mut left = Vec::new();
+    for point in 0.. {
+        host.link.fresh(PROFILE);
+        host.forget();
+        with_pin(&mut host).unwrap();
+        host.reset().unwrap();
+        host.select(CUSTODIAN).unwrap();
+        let wrong = [&[0x00, 0x20, 0, 0, 4][..], b"0000"].concat();
+        assert_eq!(host.raw(&wrong).unwrap().1, 0x63C2);
+        host.link.tear(point);
+        let lost = accepted(&mut host, [0x00, 0x20, 0, 0], PIN).is_err();
+        host.reset().unwrap();
+        left.push(tries_left(&mut host));
+        if !lost {
+            break;
+        }
+    }
+    println!("tries left after the right PIN, from two, by tear point: {left:?}");
+    assert_eq!(left, [2, 1, 3, 3], "not yet taken, taken, all given back, not torn");
+}
+
+#[test]
+fn a_torn_initialize_update_never_repeats_a_counter() {
+    let Some(card) = JavaCard::start("tears around INITIALIZE UPDATE", PROFILE) else { return };
+    let mut host = Host::new(card);
+    let counter = |host: &mut Java| host.initialize(0, Mode::S8).unwrap().card().counter.unwrap();
+    let mut last = counter(&mut host);
+    let mut steps = Vec::new();
+    for point in 0.. {
+        host.link.tear(point);
+        let lost = host.initialize(0, Mode::S8).is_err();
+        host.reset().unwrap();
+        let next = counter(&mut host);
+        steps.push(next - last);
+        last = next;
+        if !lost {
+            break;
+        }
+    }
+    println!("how far the counter went on, by tear point: {steps:?}");
+    assert_eq!(steps.first(), Some(&1), "torn before anything was written");
+    assert!(steps[1..].iter().all(|step| *step == 2), "{steps:?}");
+}
+
+/// Tears CHANGE PIN at every point, from a state with two tries left; what is there afterwards, for each point and at
+/// last without a tear: the tries, and which PIN it is.
+fn torn_changes(host: &mut Java, old_pin: &[u8]) -> Vec<(u8, &'static str)> {
+    let mut seen = Vec::new();
+    for point in 0.. {
+        host.link.fresh(PROFILE);
+        host.forget();
+        with_pin(host).unwrap();
+        let wrong = [&[0x00, 0x20, 0, 0, 4][..], b"0000"].concat();
+        assert_eq!(host.raw(&wrong).unwrap().1, 0x63C2);
+        host.link.tear(point);
+        let change = [&[u8::try_from(old_pin.len()).unwrap()], old_pin, NEW_PIN].concat();
+        let lost = matches!(accepted(host, [0x80, 0x24, 0, 0], &change), Err(Failure::Lost));
+        host.reset().unwrap();
+        let tries = tries_left(host);
+        // The old one first: where one try is left, it has to be that.
+        let fits = |host: &mut Java, pin| accepted(host, [0x00, 0x20, 0, 0], pin).is_ok();
+        let pin = [(PIN, "old"), (NEW_PIN, "new")].into_iter().find(|(pin, _)| fits(host, pin));
+        seen.push((tries, pin.map_or("other", |(_, name)| name)));
+        if !lost {
+            return seen;
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_torn_change_of_the_pin() {
+    let Some(card) = JavaCard::start("tears around CHANGE PIN", PROFILE) else { return };
+    let mut host = Host::new(card);
+    let right = torn_changes(&mut host, PIN);
+    let count = |wanted| right.iter().filter(|(_, pin)| *pin == wanted).count();
+    println!(
+        "CHANGE PIN: {} old / {} new / {} other; tries and PIN {right:?}",
+        count("old"),
+        count("new"),
+        count("other")
+    );
+    let order = [(2, "old"), (1, "old"), (3, "old"), (3, "new")];
+    assert_eq!((right.first(), right.last()), (Some(&order[0]), Some(&order[3])));
+    let steps: Vec<_> = right.iter().map(|seen| order.iter().position(|step| step == seen)).collect();
+    assert!(steps.iter().all(Option::is_some) && steps.is_sorted(), "{right:?}");
+
+    let wrong = torn_changes(&mut host, b"0000");
+    println!("CHANGE PIN with a wrong old one: tries and PIN {wrong:?}");
+    assert_eq!(wrong.first(), Some(&(2, "old")));
+    assert!(wrong[1..].iter().all(|seen| *seen == (1, "old")), "{wrong:?}");
 }

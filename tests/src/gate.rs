@@ -1,4 +1,4 @@
-//! A card that counts the commands that reach it, and kills the program at a chosen one.
+//! A card that counts the commands that reach it, and kills the program or loses the answer at a chosen one.
 
 use cardwright_link::{SmartCard, Torn};
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,12 +25,13 @@ pub struct Gate<C> {
     /// What has reached it since [`Gate::forget`]: the commands as sent.
     pub seen: Vec<Vec<u8>>,
     kill: Option<(usize, Moment, Pid)>,
+    lose: Option<usize>,
 }
 
 impl<C> Gate<C> {
     /// An open gate.
     pub const fn new(card: C) -> Self {
-        Self { card, seen: Vec::new(), kill: None }
+        Self { card, seen: Vec::new(), kill: None, lose: None }
     }
 
     /// Kills `program` (SIGKILL) at the `n`-th command from now, 0 being the next.
@@ -38,10 +39,16 @@ impl<C> Gate<C> {
         self.kill = Some((self.seen.len() + n, moment, program));
     }
 
-    /// Forgets what it saw, and whom to kill.
+    /// The card carries out the `n`-th command from now, and its answer never arrives: the line is down behind it.
+    pub fn lose_at(&mut self, n: usize) {
+        self.lose = Some(self.seen.len() + n);
+    }
+
+    /// Forgets what it saw, whom to kill and what to lose.
     pub fn forget(&mut self) {
         self.seen.clear();
         self.kill = None;
+        self.lose = None;
     }
 
     /// How many commands with this INS have reached the card.
@@ -71,7 +78,11 @@ impl<C: SmartCard> SmartCard for Gate<C> {
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         let now = self.kill.take_if(|(n, ..)| *n == self.seen.len());
+        let lost = self.lose.take_if(|n| *n == self.seen.len());
         self.seen.push(command.to_vec());
+        if lost.is_some() {
+            return self.card.process(command, response).and(Err(Torn));
+        }
         match now {
             Some((_, Moment::Before, program)) => {
                 kill(program);

@@ -1,6 +1,6 @@
 //! Simulated Java cards in a JVM of their own: `applet-java/simulator` with the custodian and the example applet.
 
-use crate::rig::{repository, skip};
+use crate::rig::{Rig, repository, skip};
 use cardwright_link::{LinkError, Transport, Vpcd};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -30,6 +30,16 @@ pub fn jars(what: &str) -> Option<(PathBuf, String)> {
     Some((runner, applets.map(|jar| jar.display().to_string()).join(":")))
 }
 
+/// A rig with a Java card in each of two readers, with these applets.
+#[must_use]
+#[track_caller]
+pub fn rig(what: &str, profile: &str, applets: &[&str]) -> Option<Rig> {
+    let (_, classes) = jars(what)?;
+    let mut options = vec!["--cards", "java", "--classpath", &classes, "--profile", profile];
+    options.extend(applets.iter().flat_map(|applet| ["--applet", applet]));
+    Rig::with(what, &options)
+}
+
 /// A running JVM; it ends with this value.
 #[derive(Debug)]
 pub struct Jvm {
@@ -45,11 +55,13 @@ impl Jvm {
     pub fn start(what: &str, ports: &[u16], profile: &str) -> Option<Self> {
         let (runner, classes) = jars(what)?;
         let mut command = Command::new("java");
-        // A run of seconds gains nothing from the optimizing compiler.
-        command.args(["-XX:TieredStopAtLevel=1", "-jar"]).arg(runner).args(["--control", "--classpath", &classes]);
+        command.arg("-jar").arg(runner).args(["--control", "--classpath", &classes]);
         command.args(APPLETS.iter().flat_map(|applet| ["--applet", applet])).args(["--profile", profile]);
         command.args(ports.iter().flat_map(|port| ["--port".to_owned(), port.to_string()]));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("there is a java");
+        let Ok(mut child) = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+            skip(what, "there is no java: run scripts/setup.sh java");
+            return None;
+        };
         let orders = child.stdin.take();
         let mut answers = BufReader::new(child.stdout.take().expect("a pipe"));
         for port in ports {

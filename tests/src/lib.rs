@@ -2,6 +2,7 @@
 //! vpcd socket connects. So the program can be killed while the card lives on, and the card torn while the program does.
 //!
 //! - [`altered`]: a card whose answers somebody changes on their way.
+//! - [`chance`]: random numbers that a seed repeats.
 //! - [`cli`]: the program, its files and its output.
 //! - [`expected`]: output as a test file has it, with wildcards.
 //! - [`gate`]: a card that counts commands, and does something at a chosen one.
@@ -15,6 +16,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod altered;
+pub mod chance;
 pub mod cli;
 pub mod expected;
 pub mod gate;

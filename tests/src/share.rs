@@ -25,7 +25,7 @@ pub fn object(seed: u64, commitments: bool) -> Vec<u8> {
         (0x85, vec![1 + d % shares]),
         (0x86, vec![needed]),
         (0x87, vec![shares]),
-        (0x88, vec![if c % 2 == 0 { 0x88 } else { 0x80 }]),
+        (0x88, vec![if c % 2 == 0 || key_len == 0x20 { 0x88 } else { 0x80 }]),
         (0x89, vec![key_len]),
         (0x8A, vec![b]),
         (0x8B, fill(3, 0x8B)),

@@ -1,4 +1,4 @@
-//! Key material from where a key reference points, and into a file.
+//! Key material from where a key reference points, and into a file; other small secrets, a PIN or a share, in the same way.
 //!
 //! A key file is text of [`KeyMaterial::parse`], readable by its owner alone. What is checked is the opened file, by
 //! its descriptor, so that nobody can put another one under the name in between. Symbolic links are followed for the
@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// The most bytes that a key file may have. The longest sensible one has under 200.
+/// The most bytes that a file with a secret may have. The longest, a share with ten commitments, has under 1200.
 const LIMIT: usize = 4096;
 
 /// Asks a person.
@@ -40,10 +40,10 @@ pub enum KeyLoadError {
         error: io::Error,
     },
     /// A directory, a device, a pipe.
-    #[error("`{}` is no regular file; a key from a pipe is given as fd:N", .0.display())]
+    #[error("`{}` is no regular file; what comes from a pipe is given as fd:N", .0.display())]
     NotAFile(PathBuf),
     /// Others may read or write it.
-    #[error("`{p}` has mode {mode:04o}: others can get at the key; run `chmod 600 {p}`, and replace the key if they may have read it", p = .path.display())]
+    #[error("`{p}` has mode {mode:04o}: others can get at the secret in it; run `chmod 600 {p}`, and replace the secret if they may have read it", p = .path.display())]
     Mode {
         /// The file.
         path: PathBuf,
@@ -61,7 +61,7 @@ pub enum KeyLoadError {
         user: u32,
     },
     /// More than 4096 bytes.
-    #[error("{0} holds more than 4096 bytes: that is no key")]
+    #[error("{0} holds more than 4096 bytes: no key, PIN or share is that long")]
     TooLong(String),
     /// The text is no key.
     #[error("{source_name}: {error}")]
@@ -71,8 +71,8 @@ pub enum KeyLoadError {
         /// What is wrong with it.
         error: KeyTextError,
     },
-    /// [`write_key_file`] never writes over a file.
-    #[error("`{}` exists already: a key file is never overwritten; name another, or move it away", .0.display())]
+    /// A secret is never written over a file.
+    #[error("`{}` exists already: a file is never overwritten with a secret; name another, or move it away", .0.display())]
     Exists(PathBuf),
 }
 
@@ -197,26 +197,51 @@ fn sync_directory(path: &Path) -> Result<(), KeyLoadError> {
 /// # Errors
 /// [`KeyLoadError::Exists`], [`KeyLoadError::Io`].
 pub fn write_key_file(path: &Path, material: &KeyMaterial) -> Result<(), KeyLoadError> {
-    write_secret_file(path, material.text().as_bytes())
+    NewSecretFile::create(path)?.write(material.text().as_bytes())
 }
 
-/// The same with any text that is secret.
-///
-/// # Errors
-/// [`KeyLoadError::Exists`], [`KeyLoadError::Io`].
-pub fn write_secret_file(path: &Path, text: &[u8]) -> Result<(), KeyLoadError> {
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => KeyLoadError::Exists(path.to_owned()),
-        _ => file_error(path, "created", error),
-    })?;
-    let written = file.write_all(text).and_then(|()| file.sync_all());
-    let durable = written.map_err(|error| file_error(path, "written", error)).and_then(|()| sync_directory(path));
-    if durable.is_err() {
-        // Half a key helps nobody. The first error is the one to report.
-        drop(std::fs::remove_file(path));
+/// A new, empty file of mode 0600, for a secret that is to come. Dropped without it, the file is removed.
+#[derive(Debug)]
+pub struct NewSecretFile {
+    path: PathBuf,
+    file: File,
+    written: bool,
+}
+
+impl NewSecretFile {
+    /// Makes the file.
+    ///
+    /// # Errors
+    /// [`KeyLoadError::Exists`], [`KeyLoadError::Io`].
+    pub fn create(path: &Path) -> Result<Self, KeyLoadError> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => KeyLoadError::Exists(path.to_owned()),
+            _ => file_error(path, "created", error),
+        })?;
+        Ok(Self { path: path.to_owned(), file, written: false })
     }
-    durable
+
+    /// Writes the secret. It is durable when this returns; on an error there is no file.
+    ///
+    /// # Errors
+    /// [`KeyLoadError::Io`]
+    pub fn write(mut self, text: &[u8]) -> Result<(), KeyLoadError> {
+        let written = self.file.write_all(text).and_then(|()| self.file.sync_all());
+        written.map_err(|error| file_error(&self.path, "written", error))?;
+        sync_directory(&self.path)?;
+        self.written = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewSecretFile {
+    fn drop(&mut self) {
+        if !self.written {
+            // Half a secret helps nobody. The error that led here is the one to report.
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
 }
 
 #[cfg(test)]

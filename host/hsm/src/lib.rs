@@ -9,7 +9,7 @@ pub mod protect;
 pub mod soft;
 
 pub use key_file::{
-    KeyLoadError, Prompt, ensure_durable, load_key, load_secret_fd, load_secret_file, write_key_file, write_secret_file,
+    KeyLoadError, NewSecretFile, Prompt, ensure_durable, load_key, load_secret_fd, load_secret_file, write_key_file,
 };
 pub use protect::{Unprotected, protect_process, scrub_stack};
 pub use soft::SoftVault;

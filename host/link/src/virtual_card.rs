@@ -116,9 +116,9 @@ impl VirtualCard {
     ///
     /// A profile is a list of words, all optional, with commas between them: `aes128` (or 192, 256), `s8` or `s16`, `i=70`
     /// (hex), `kvn=255` (of the initial keys, 404142..), `tries=10`, `kdd=` (20 hex digits), `serial=` (up to 8; random
-    /// for a new card, 1 with `seed`), `state=PATH` (memory in a file, made where missing, used by one process at a time;
-    /// no comma in the path), `seed=HEX` (repeatable challenges), `bare` (PUT KEY without the clear length byte only;
-    /// otherwise both forms).
+    /// for a new card, 1 with `seed`), `custodian=` (16 hex digits: the custodian applet's identity), `state=PATH` (memory
+    /// in a file, made where missing, used by one process at a time; no comma in the path), `seed=HEX` (repeatable
+    /// challenges), `bare` (PUT KEY without the clear length byte only; otherwise both forms).
     /// Words about a card that exists already have to be true.
     ///
     /// # Errors
@@ -178,7 +178,7 @@ impl VirtualCard {
         if let Err(Stop::Refused(sw)) = answered
             && sw.ends_session()
         {
-            self.ram.secure.end_on(class.channel);
+            self.ram.end_session(class.channel);
         }
         answered
     }
@@ -211,7 +211,7 @@ impl VirtualCard {
             None => out.extend_from_slice(&sw.0.to_be_bytes()),
         }
         if mem::take(&mut self.ram.ends) || sw.ends_session() {
-            self.ram.secure.end_on(class.channel);
+            self.ram.end_session(class.channel);
         }
         self.ram.rest.keep(class.channel, ne, out);
         Ok(())
@@ -263,6 +263,7 @@ impl VirtualCard {
             // A session begins outside of any other.
             (true, INITIALIZE_UPDATE) if wrapped => Err(StatusWord::CONDITIONS.into()),
             (true, INITIALIZE_UPDATE) => {
+                ram.end_session(channel);
                 let card = (&mut self.store, &mut *self.challenges as &mut dyn Challenges);
                 ram.secure.initialize(card, (channel, selected.aid()), command, out)
             }
@@ -287,6 +288,14 @@ impl VirtualCard {
 }
 
 impl Ram {
+    /// The session of this channel is over, and with it what an application had begun under its protection.
+    fn end_session(&mut self, channel: u8) {
+        self.secure.end_on(channel);
+        if let Some(custodian) = self.custodian.get_mut(&channel) {
+            custodian.end_transfers();
+        }
+    }
+
     /// SELECT by AID (CS 11.9); whatever comes of it, the channel's session ends. 6A86 P1 or P2, 6A82 no such AID.
     fn select(
         &mut self,

@@ -16,6 +16,7 @@ use crate::apdu::Response;
 use crate::gp::{GpError, accepted};
 use crate::status::StatusWord;
 use core::fmt;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The applet's AID: F0 and "CWCUST".
@@ -120,6 +121,15 @@ impl Pin {
     }
 }
 
+impl PartialEq for Pin {
+    /// In the same time whatever differs, the length included: what follows the digits is zeros, which are none.
+    fn eq(&self, other: &Self) -> bool {
+        self.digits.ct_eq(&*other.digits).into()
+    }
+}
+
+impl Eq for Pin {}
+
 impl fmt::Debug for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pin(..)")
@@ -135,8 +145,11 @@ pub enum PinRefused {
         /// How many tries are left, 1 or more.
         left: u8,
     },
-    /// 63C0 or 6983: no try is left.
-    #[error("the PIN is blocked: that share is lost")]
+    /// 63C0: it is wrong, and has cost the last try.
+    #[error("the PIN is wrong, and is blocked now: that share is lost")]
+    WrongAndBlocked,
+    /// 6983: no try was left. Not authenticated by the secure channel, as 63CX is.
+    #[error("the card says that the PIN is blocked")]
     Blocked,
 }
 
@@ -145,7 +158,8 @@ impl PinRefused {
     #[must_use]
     pub const fn from_status(sw: StatusWord) -> Option<Self> {
         match sw {
-            StatusWord(0x63C0) | StatusWord::BLOCKED => Some(Self::Blocked),
+            StatusWord::BLOCKED => Some(Self::Blocked),
+            StatusWord(0x63C0) => Some(Self::WrongAndBlocked),
             StatusWord(0x63C1..=0x63CF) => Some(Self::Wrong { left: sw.sw2() & 0x0F }),
             _ => None,
         }

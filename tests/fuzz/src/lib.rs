@@ -7,6 +7,10 @@ use cardwright_link::vpcd::frame::{Control, read_frame, write_frame};
 use cardwright_proto::apdu::class::Class;
 use cardwright_proto::apdu::exchange::{Exchange, Step};
 use cardwright_proto::apdu::{Command, Response, chain};
+use cardwright_proto::custody::fci::Fci;
+use cardwright_proto::custody::get_state::GetState;
+use cardwright_proto::custody::read_share::Blocks;
+use cardwright_proto::custody::share::ShareObject;
 use cardwright_proto::gp::Command as _;
 use cardwright_proto::gp::get_data::{Cplc, parse_key_information};
 use cardwright_proto::gp::get_status::{GetStatus, Scope};
@@ -56,6 +60,31 @@ pub fn tlv(data: &[u8]) {
     let response = Response { data, sw: StatusWord::OK };
     let _ = Select { aid: &[] }.response(response);
     let _ = GetStatus { scope: Scope::Applications, next: false }.response(response);
+}
+
+/// What a custodian card answers: its state, and a share in blocks.
+pub fn custody(data: &[u8]) {
+    let response = Response { data, sw: StatusWord::OK };
+    if let Ok(state) = GetState.response(response) {
+        let mut coded = Vec::new();
+        state.encode_into(&mut coded).expect("what was read can be written");
+        assert_eq!(GetState.response(Response { data: &coded, sw: StatusWord::OK }).ok(), Some(state));
+    }
+    let _ = Fci::parse(data);
+    if let Ok(share) = ShareObject::parse(data) {
+        assert_eq!(share.encode().as_slice(), data, "a share has one coding");
+    }
+    let mut blocks = Blocks::default();
+    for block in data.chunks(192) {
+        match blocks.receive(block) {
+            Ok(None) => {}
+            Ok(Some(share)) => {
+                assert!(data.starts_with(&share.encode()));
+                break;
+            }
+            Err(_) => break,
+        }
+    }
 }
 
 /// An answer to INITIALIZE UPDATE. First byte: bit 01 asks for S16; second: KVN; the rest is the answer.
@@ -126,6 +155,11 @@ mod tests {
     #[test]
     fn tlv() {
         replay("tlv", super::tlv);
+    }
+
+    #[test]
+    fn custody() {
+        replay("custody", super::custody);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::{KeyLoadError, LIMIT, Prompt, ensure_durable, load_key, write_key_file};
+use super::{KeyLoadError, LIMIT, NewSecretFile, Prompt, ensure_durable, load_key, write_key_file};
 use cardwright_keys::key::{KeyMaterial, KeyTextError, SecretKey};
 use cardwright_keys::keyref::{KeyRef, Scheme, Source};
 use cardwright_proto::gp::key::KeySet;
@@ -187,4 +187,19 @@ fn written_keys_are_readable_by_their_owner_alone_and_never_written_over() {
 
     let nowhere = write_key_file(&dir.path().join("none/k.hex"), &KeyMaterial::gp_test());
     assert!(matches!(nowhere, Err(KeyLoadError::Io { attempt: "created", .. })));
+}
+
+/// The file is there before the secret, so that none is fetched in vain, and goes where none comes.
+#[test]
+fn a_file_for_a_secret_that_does_not_come_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("share");
+    let file = NewSecretFile::create(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert!(matches!(NewSecretFile::create(&path), Err(KeyLoadError::Exists(_))));
+    assert!(path.exists(), "the one who was refused removes nothing");
+    drop(file);
+    assert!(!path.exists());
+    NewSecretFile::create(&path).unwrap().write(b"x").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"x");
 }

@@ -27,7 +27,7 @@ const READ_SHARE: u8 = 0x32;
 const WIPE: u8 = 0x34;
 pub(super) const GET_STATE: u8 = 0x36;
 
-/// What a logical channel forgets with a reset or a deselection.
+/// What a logical channel forgets with a reset or a deselection, in part with the end of its session.
 #[derive(Default)]
 pub(super) struct Volatile {
     /// A PIN has been verified and not used since.
@@ -35,6 +35,14 @@ pub(super) struct Volatile {
     storing: Option<Storing>,
     /// The number of the next block, while a share is being read.
     reading: Option<u8>,
+}
+
+impl Volatile {
+    /// The session is over: what it began, no other one goes on with.
+    pub(super) fn end_transfers(&mut self) {
+        self.storing = None;
+        self.reading = None;
+    }
 }
 
 /// A share object on its way in.
@@ -138,7 +146,7 @@ impl Call<'_> {
         let left = kept::tries(self.nvm).checked_sub(1).ok_or(StatusWord::BLOCKED)?;
         kept::set_tries(self.nvm, left)?;
         self.ram.verified = false;
-        Ok((kept::pin(self.nvm) != pin).then_some(left))
+        Ok((!kept::is_pin(self.nvm, pin)).then_some(left))
     }
 
     /// CHANGE PIN.

@@ -1,6 +1,6 @@
 //! What SELECT answers: `6F { 84 AID, A5 { 80 version, 81 life cycle, 82 identity } }`.
 
-use super::AID;
+use super::{AID, PERSONALIZED, SELECTABLE};
 use crate::gp::select::Select;
 use crate::gp::{Command as _, GpError, malformed};
 use crate::tlv::{self, TlvError};
@@ -21,16 +21,25 @@ impl Fci {
     /// Reads the answer to SELECT.
     ///
     /// # Errors
-    /// [`GpError::Tlv`] where an object is missing or cut off, [`GpError::Malformed`] where one has another length, or
-    /// the AID is another.
+    /// [`GpError::Tlv`] where an object is missing or cut off, [`GpError::Malformed`] where one has another length or a
+    /// value that there is not, or the AID is another.
     pub fn parse(bytes: &[u8]) -> Result<Self, GpError> {
         let template = tlv::find(bytes, 0x6F).map_err(malformed(Select::NAME))?;
         if tlv::find(template, 0x84).map_err(malformed(Select::NAME))? != AID {
             return Err(GpError::Malformed { command: Select::NAME, what: "another application answered" });
         }
         let about = tlv::find(template, 0xA5).map_err(malformed(Select::NAME))?;
-        let [life_cycle] = fixed(Select::NAME, about, 0x81)?;
-        Ok(Self { version: fixed(Select::NAME, about, 0x80)?, life_cycle, identity: fixed(Select::NAME, about, 0x82)? })
+        Self::fields(Select::NAME, about)
+    }
+
+    /// Objects 80 to 82, as SELECT and GET STATE have them.
+    pub(super) fn fields(command: &'static str, bytes: &[u8]) -> Result<Self, GpError> {
+        let [life_cycle] = fixed(command, bytes, 0x81)?;
+        // A locked applet has others, and cannot be selected.
+        if !matches!(life_cycle, SELECTABLE | PERSONALIZED) {
+            return Err(GpError::Malformed { command, what: "a life cycle state that the applet does not have" });
+        }
+        Ok(Self { version: fixed(command, bytes, 0x80)?, life_cycle, identity: fixed(command, bytes, 0x82)? })
     }
 
     /// Card side: appends the answer to SELECT.

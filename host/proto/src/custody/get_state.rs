@@ -57,13 +57,13 @@ impl Command for GetState {
         let wrong = |what| GpError::Malformed { command: Self::NAME, what };
         let state = accepted(Self::NAME, response)?;
         let state = tlv::find(state, 0xE1).map_err(malformed(Self::NAME))?;
-        let [life_cycle] = fixed(Self::NAME, state, 0x81)?;
-        let (version, identity) = (fixed(Self::NAME, state, 0x80)?, fixed(Self::NAME, state, 0x82)?);
+        let card = Fci::fields(Self::NAME, state)?;
         let [tries] = fixed(Self::NAME, state, 0x83)?;
         if tries > MAX_TRIES {
             return Err(wrong("more tries than there can be"));
         }
         let share = match fixed(Self::NAME, state, 0x84)? {
+            [0] if tlv::find(state, 0xE0).is_ok() => return Err(wrong("no share, and one behind it")),
             [0] => None,
             [mode] => {
                 let mode = Mode::from_byte(mode).ok_or(wrong("a mode that there is not"))?;
@@ -72,6 +72,6 @@ impl Command for GetState {
                 Some((mode, info))
             }
         };
-        Ok(State { card: Fci { version, life_cycle, identity }, tries, share })
+        Ok(State { card, tries, share })
     }
 }

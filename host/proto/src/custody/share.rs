@@ -4,6 +4,7 @@ use crate::gp::key::Kcv;
 use crate::tlv::{self, Item, Items, TlvError};
 use alloc::vec::Vec;
 use core::fmt;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The most bytes that a coded object may have.
@@ -70,7 +71,7 @@ pub struct ShareInfo {
     pub n: u8,
     /// What the secret is for.
     pub key_type: KeyType,
-    /// Bytes of the secret: 16, 24 or 32.
+    /// Bytes of the secret: 16, 24 or 32; 3DES has 16 or 24.
     pub key_length: u8,
     /// As the ceremony defines it.
     pub usage: u8,
@@ -79,7 +80,7 @@ pub struct ShareInfo {
 }
 
 /// What a share is checked against, with the salt that keeps the value from being guessed from it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Commitments {
     /// Secret.
     pub salt: Zeroizing<[u8; 16]>,
@@ -88,17 +89,36 @@ pub struct Commitments {
 }
 
 /// A whole share. Its value is wiped when dropped, and never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ShareObject {
     info: ShareInfo,
     value: Zeroizing<Vec<u8>>,
     commitments: Option<Commitments>,
 }
 
+impl PartialEq for Commitments {
+    /// In the same time whatever differs in the salt.
+    fn eq(&self, other: &Self) -> bool {
+        bool::from(self.salt.ct_eq(&*other.salt)) && self.hashes == other.hashes
+    }
+}
+
+impl Eq for Commitments {}
+
+impl PartialEq for ShareObject {
+    /// In the same time whatever differs in the values.
+    fn eq(&self, other: &Self) -> bool {
+        let same = bool::from(self.value.ct_eq(&other.value));
+        same && self.info == other.info && self.commitments == other.commitments
+    }
+}
+
+impl Eq for ShareObject {}
+
 impl ShareInfo {
     /// Whether the bounds of the table are kept.
     fn check(&self) -> Result<(), ShareError> {
-        let Self { scheme, generation, x, m, n, key_length, .. } = *self;
+        let Self { scheme, generation, x, m, n, key_type, key_length, .. } = *self;
         let all = scheme == Scheme::Xor;
         let bounds = [
             (generation != 0, "the generation is counted from 1"),
@@ -107,6 +127,7 @@ impl ShareInfo {
             (!all || m == n, "with XOR all shares make the secret (m = n)"),
             ((1..=n).contains(&x), "a share's index (x) is 1 to n"),
             (matches!(key_length, 16 | 24 | 32), "the key has 16, 24 or 32 bytes"),
+            (key_length != 32 || key_type == KeyType::Aes, "a 3DES key has 16 or 24 bytes"),
         ];
         bounds.into_iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, what)| Err(ShareError::Value(what)))
     }

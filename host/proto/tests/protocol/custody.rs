@@ -97,6 +97,10 @@ fn pins() {
         assert_eq!(Pin::new(digits.as_bytes()).map(|pin| assert_eq!(pin.expose(), digits.as_bytes())), expected);
     }
     assert_eq!(format!("{:?}", pin("8642")), "Pin(..)");
+    assert!(pin("8642") == pin("8642"));
+    for other in ["8643", "7642", "86420", "864200"] {
+        assert!(pin("8642") != pin(other) && pin(other) != pin("8642"), "{other}");
+    }
 }
 
 #[test]
@@ -105,12 +109,13 @@ fn a_refused_pin_has_a_type() {
     let refused = |sw| answer(&Verify { pin: &pin }, "", sw).unwrap_err();
     let command = "VERIFY";
     assert_eq!(refused(0x63C2), GpError::Pin { command, refused: PinRefused::Wrong { left: 2 } });
-    assert_eq!(refused(0x63C0), GpError::Pin { command, refused: PinRefused::Blocked });
+    assert_eq!(refused(0x63C0), GpError::Pin { command, refused: PinRefused::WrongAndBlocked });
     assert_eq!(refused(0x6983), GpError::Pin { command, refused: PinRefused::Blocked });
     assert_eq!(refused(0x6985), GpError::Refused { command, sw: StatusWord(0x6985) });
     assert_eq!(refused(0x6300), GpError::Refused { command, sw: StatusWord(0x6300) });
     assert_eq!(refused(0x63C1).to_string(), "VERIFY: the PIN is wrong, 1 try is left");
-    assert_eq!(refused(0x6983).to_string(), "VERIFY: the PIN is blocked: that share is lost");
+    assert_eq!(refused(0x63C0).to_string(), "VERIFY: the PIN is wrong, and is blocked now: that share is lost");
+    assert_eq!(refused(0x6983).to_string(), "VERIFY: the card says that the PIN is blocked");
     let change = ChangePin { old: Some(&pin), new: &pin };
     let wrong = GpError::Pin { command: "CHANGE PIN", refused: PinRefused::Wrong { left: 1 } };
     assert_eq!(answer(&change, "", 0x63C1), Err(wrong));
@@ -135,6 +140,11 @@ fn what_select_answers() {
     for len in 0..bytes.len() {
         assert!(Fci::parse(&bytes[..len]).is_err(), "{len}");
     }
+    for life_cycle in [0x00, 0x03, 0x0E, 0x87, 0x8F] {
+        let mut locked = bytes.clone();
+        locked[19] = life_cycle;
+        assert!(matches!(Fci::parse(&locked), Err(GpError::Malformed { command: "SELECT", .. })), "{life_cycle:02X}");
+    }
     let mut other = bytes;
     other[4 + AID.len() - 1] ^= 1;
     assert!(matches!(Fci::parse(&other), Err(GpError::Malformed { command: "SELECT", .. })));
@@ -153,8 +163,16 @@ fn states() {
     let mut again = Vec::new();
     state.encode_into(&mut again).unwrap();
     assert_eq!(hex::encode(again), full);
-    // Four tries, a third mode, a share that is announced and not there.
-    for (from, to) in [("830101", "830104"), ("840102", "840103"), ("e047", "e147"), ("870103", "870101")] {
+    // Four tries, a third mode, a share that is announced and not there, or there and not announced, a locked applet.
+    for (from, to) in [
+        ("830101", "830104"),
+        ("840102", "840103"),
+        ("e047", "e147"),
+        ("870103", "870101"),
+        ("840102", "840100"),
+        ("81010f", "81018f"),
+    ] {
+        assert!(full.contains(from), "{from}");
         assert!(answer(&GetState, &full.replace(from, to), 0x9000).is_err(), "{to}");
     }
 }
@@ -206,7 +224,11 @@ fn the_table_of_a_share() {
 fn bounds() {
     share(ShareInfo { n: 16, m: 16, x: 16, ..INFO });
     share(ShareInfo { scheme: Scheme::Xor, n: 3, m: 3, ..INFO });
-    share(ShareInfo { key_length: 32, key_type: KeyType::TripleDes, generation: u32::MAX, ..INFO });
+    share(ShareInfo { key_length: 24, key_type: KeyType::TripleDes, generation: u32::MAX, ..INFO });
+    share(ShareInfo { key_length: 32, ..INFO });
+    let long = ShareInfo { key_length: 32, key_type: KeyType::TripleDes, ..INFO };
+    let error = ShareObject::new(long, Zeroizing::new(vec![0; 32]), None).unwrap_err();
+    assert_eq!(error, ShareError::Value("a 3DES key has 16 or 24 bytes"));
     let refused = |info| ShareObject::new(info, Zeroizing::new(vec![0; 16]), None).is_err();
     assert!(refused(ShareInfo { n: 17, ..INFO }) && refused(ShareInfo { n: 1, m: 1, x: 1, ..INFO }));
     assert!(refused(ShareInfo { key_length: 24, ..INFO }), "a value of 16 bytes");
@@ -217,6 +239,21 @@ fn bounds() {
     assert!(ShareObject::parse(&[0xE0; MAX_LEN + 1]) == Err(ShareError::TooLong));
     let eleven = ShareInfo { n: 11, ..INFO };
     assert!(ShareObject::new(eleven, Zeroizing::new(vec![0; 16]), commitments(11)).is_err());
+}
+
+#[test]
+fn equal_means_all_of_it() {
+    let commitments = || Commitments { salt: Zeroizing::new([0xB7; 16]), hashes: vec![[3; 32]; 3] };
+    let make = |info, value, commitments| ShareObject::new(info, Zeroizing::new(vec![value; 16]), commitments).unwrap();
+    let one = make(INFO, 1, Some(commitments()));
+    assert!(one == one.clone());
+    assert!(one != make(INFO, 2, Some(commitments())));
+    assert!(one != make(ShareInfo { x: 1, ..INFO }, 1, Some(commitments())));
+    assert!(one != make(INFO, 1, None));
+    let (mut salt, mut hash) = (commitments(), commitments());
+    salt.salt[15] ^= 1;
+    hash.hashes[2][31] ^= 1;
+    assert!(one != make(INFO, 1, Some(salt)) && one != make(INFO, 1, Some(hash)));
 }
 
 #[test]
@@ -255,7 +292,7 @@ fn shares() -> impl Strategy<Value = ShareObject> {
         let (set, ceremony, generation, xor, aes, usage) = header;
         let key_length = u8::try_from(value.len()).unwrap();
         let (scheme, m) = if xor { (Scheme::Xor, n) } else { (Scheme::Shamir, m) };
-        let key_type = if aes { KeyType::Aes } else { KeyType::TripleDes };
+        let key_type = if aes || key_length == 32 { KeyType::Aes } else { KeyType::TripleDes };
         let kcv = Kcv(kcv);
         let info = ShareInfo { scheme, set, ceremony, generation, x, m, n, key_type, key_length, usage, kcv };
         let commitments = salt.filter(|_| n <= 10).map(|salt| {

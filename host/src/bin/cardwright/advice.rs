@@ -1,6 +1,8 @@
 //! What a failure means for the shell (an exit code) and for a person (what to do next).
 
+use crate::custodian::advice as custodian;
 use crate::output;
+use cardwright::custodian::CustodianError;
 use cardwright::error::{Error, RequestError};
 use cardwright::share_file::ShareFileError;
 use cardwright_hsm::KeyLoadError;
@@ -9,11 +11,6 @@ use cardwright_keys::keyref::KeyRefError;
 use cardwright_keys::vault::VaultError;
 use cardwright_link::LinkError;
 use cardwright_proto::apdu::ApduError;
-use cardwright_proto::custody::change_pin::ChangePin;
-use cardwright_proto::custody::read_share::ReadShare;
-use cardwright_proto::custody::store_share::StoreShare;
-use cardwright_proto::custody::verify::Verify;
-use cardwright_proto::custody::wipe::Wipe;
 use cardwright_proto::custody::{PinError, PinRefused};
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::gp::put_key::PutKey;
@@ -48,9 +45,12 @@ pub(crate) enum Failure {
     PinsDiffer,
     #[error("nothing was destroyed: that it is meant was not confirmed")]
     NotConfirmed,
-    /// The share has left the card, and is kept nowhere else.
+    /// The card still has it.
     #[error("the share was read, and could not be kept: {0}")]
     NotWritten(ShareFileError),
+    /// What was asked for is done, and printed.
+    #[error("done; the card's state afterwards is unknown: {0}")]
+    Partly(Error),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("the new keys are in {0}, which nothing keeps: they would be lost with this process")]
@@ -97,7 +97,12 @@ impl Failure {
             eprintln!("  next: {advice}");
         }
         // These have printed their object already.
-        if json && !matches!(self, Self::Refused(_) | Self::Stopped(_) | Self::Output(_) | Self::NoCandidate) {
+        if json
+            && !matches!(
+                self,
+                Self::Refused(_) | Self::Stopped(_) | Self::Output(_) | Self::NoCandidate | Self::Partly(_)
+            )
+        {
             // Nothing more can be done where standard output is gone as well.
             let _ = output::json(&serde_json::json!({ "error": self.json() }));
         }
@@ -119,10 +124,12 @@ impl Failure {
             Self::Link(_) | Self::CardTorn => 3,
             Self::Refused(_) => 4,
             Self::NoCandidate => 5,
+            Self::KeyLoad(KeyLoadError::Exists(_)) => 2,
             Self::ShareFile(ShareFileError::File(_)) | Self::KeyLoad(_) => 8,
             Self::ShareFile(_) => 2,
             Self::NotWritten(_) => 8,
             Self::Journal(_) | Self::File { .. } | Self::Output(_) => 9,
+            Self::Partly(_) => 10,
         }
     }
 
@@ -135,6 +142,9 @@ impl Failure {
             Self::NoReader => NO_READER,
             Self::NoStateDir => "pass --state-dir DIR",
             Self::NotConfirmed => "type `yes` at the terminal, or pass --yes",
+            Self::Partly(_) => {
+                "it is done, and not to be done again; `cardwright custodian info` shows the card's state"
+            }
             Self::NotWritten(_) => "the card still has it: run the same command again with another --out",
             Self::MixedSets => "check one key set at a time",
             Self::NoCandidate => NO_CANDIDATE,
@@ -159,12 +169,13 @@ fn code_of(error: &Error) -> u8 {
         Error::Link { error: LinkError::Uri { .. }, .. } | Error::Request(_) => 2,
         Error::Vault(VaultError::WeakerWrap { .. }) => 2,
         Error::Link { .. } => 3,
-        Error::Gp(GpError::Pin { refused: PinRefused::Blocked, .. }) => 6,
+        Error::Gp(GpError::Pin { refused: PinRefused::WrongAndBlocked, .. }) => 6,
+        Error::Custodian(error) => code_of_custodian(error),
         Error::Gp(GpError::Pin { .. } | GpError::Refused { .. }) | Error::SessionOver => 4,
         Error::NoMatch { .. } => 5,
         Error::AtRisk { .. } | Error::Blocked(_) => 6,
         Error::Apdu { .. } | Error::Gp(_) | Error::NotProved { .. } => 7,
-        Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } | Error::OtherShare => 7,
+        Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } => 7,
         Error::Vault(_) | Error::Entropy(_) => 8,
         Error::Journal(_) | Error::OtherChangePending { .. } => 9,
         Error::Scp { error, .. } => match error {
@@ -180,7 +191,19 @@ fn code_of(error: &Error) -> u8 {
     }
 }
 
+const fn code_of_custodian(error: &CustodianError) -> u8 {
+    match error {
+        CustodianError::Version(_) => 2,
+        CustodianError::Blocked => 6,
+        CustodianError::OtherShare => 7,
+        _ => 4,
+    }
+}
+
 fn advice_on(error: &Error) -> Option<&'static str> {
+    if let Some(advice) = custodian::after_a_lost_answer(error) {
+        return Some(advice);
+    }
     Some(match error {
         Error::Link { error, .. } => return link_advice(error),
         Error::Request(error) => return request_advice(error),
@@ -191,11 +214,8 @@ fn advice_on(error: &Error) -> Option<&'static str> {
         Error::Gp(GpError::Refused { command: PutKey::NAME, .. }) => {
             "keep the new keys: a refusal is not authenticated, though the card still answers with the old ones"
         }
-        Error::Gp(GpError::Pin { refused: PinRefused::Blocked, .. }) => {
-            "no host can unblock it; `cardwright custodian wipe --all` makes the card as new but for its identity"
-        }
-        Error::Gp(GpError::Refused { command, sw }) => return custodian_advice(command, *sw),
-        Error::OtherShare => "look at it with `cardwright custodian info`, and set the card aside",
+        Error::Gp(GpError::Pin { refused, .. }) => custodian::wrong_pin(*refused),
+        Error::Custodian(error) => return custodian::advice(error),
         Error::Vault(VaultError::WeakerWrap { .. }) => SAME_SIZE,
         Error::AtRisk { .. } => "find out why it was refused; if the keys are right beyond doubt, pass --accept-risk",
         Error::Blocked(_) => "set the card aside: no host can unblock a key set",
@@ -212,24 +232,6 @@ fn advice_on(error: &Error) -> Option<&'static str> {
             "finish that change first, with the keys named above as --new; or give it up with --abandon-pending"
         }
         Error::Journal(_) => "nothing more was sent; free the disk or mend the file, then run the same command again",
-        _ => return None,
-    })
-}
-
-/// On what the custodian applet refuses (`docs/protocol/custody.md`).
-fn custodian_advice(command: &str, sw: StatusWord) -> Option<&'static str> {
-    Some(match (command, sw) {
-        (Verify::NAME, StatusWord::CONDITIONS) => {
-            "the card has no PIN yet: `cardwright custodian pin set` gives it one"
-        }
-        (StoreShare::NAME, StatusWord::CONDITIONS) => {
-            "a card keeps one share: `cardwright custodian wipe` destroys the one that it has"
-        }
-        (ChangePin::NAME, StatusWord::CONDITIONS) => {
-            "`cardwright custodian info` says whether there is a PIN: `pin set` gives the first one, `pin change` another"
-        }
-        (ReadShare::NAME, StatusWord::CONDITIONS) => "the share was stored in blind mode: the card never gives it out",
-        (ReadShare::NAME | Wipe::NAME, StatusWord::REFERENCE_NOT_FOUND) => "there is no share on the card",
         _ => return None,
     })
 }

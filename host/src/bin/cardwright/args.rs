@@ -283,6 +283,9 @@ pub(crate) struct ReadArgs {
     /// The PIN: prompt, fd:N or file:PATH
     #[arg(long, value_name = "SOURCE", default_value = "prompt")]
     pub(crate) pin: KeyText,
+    /// Print the commands in plain form; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) session: CustodianArgs,
 }

@@ -1,40 +1,40 @@
 //! `cardwright custodian`: one share of a master key on a card, and the PIN in front of it.
 
+pub(crate) mod advice;
+mod report;
+
 use crate::advice::Failure;
 use crate::args::{CustodianArgs, CustodianCommand, KeyText, PinChangeArgs, PinCommand, PinSetArgs};
 use crate::args::{ReadArgs, StoreArgs, WipeArgs};
 use crate::config::Settings;
 use crate::output;
-use crate::setup::{self, AnyCard, Terminal};
+use crate::setup::{self, Terminal};
 use cardwright::books::Books;
-use cardwright::custodian::{self, AID};
-use cardwright::session::{Choices, Session, open};
-use cardwright::share_file::{self, key_type_name, scheme_name};
+use cardwright::custodian::{self, AID, Custodian, Done, Operation};
+use cardwright::share_file;
 use cardwright::world::Os;
-use cardwright_hsm::{KeyLoadError, Prompt, SoftVault, load_secret_fd, load_secret_file};
+use cardwright_hsm::{KeyLoadError, NewSecretFile, Prompt, SoftVault, load_secret_fd, load_secret_file};
 use cardwright_keys::keyref::{KeyRef, Scheme, Source};
-use cardwright_keys::vault::Vault;
 use cardwright_link::Transport;
 use cardwright_proto::custody::get_state::State;
-use cardwright_proto::custody::share::ShareInfo;
-use cardwright_proto::custody::{Mode, PERSONALIZED, Pin};
-use cardwright_proto::scp::SecurityLevel;
-use serde_json::{Value, json};
+use cardwright_proto::custody::{Mode, Pin};
+use report::{Report, identity, share_text};
+use serde_json::json;
 use std::fmt::Write;
 use std::io::{BufRead, IsTerminal};
 use zeroize::Zeroizing;
 
-/// The session with the applet, over whatever reader.
-type Custodian<'c> = Session<'c, Box<dyn Transport>, <SoftVault as Vault>::Session>;
+/// A custodian card over whatever reader.
+type Opened<'c, 'b, 'k> = Custodian<'c, 'b, 'k, Box<dyn Transport>, SoftVault>;
 
 /// For a share that a host can read.
 const THROUGH_HERE: &str = "host mode: the share passes through this computer";
 /// For one that it could read this once.
-const THROUGH_HERE_ONCE: &str = "the share passes through this computer now, and never again";
+const THROUGH_HERE_ONCE: &str = "blind mode: the share passes through this computer now, and never again";
 
 pub(crate) fn run(settings: &Settings, command: &CustodianCommand) -> Result<(), Failure> {
     match command {
-        CustodianCommand::Info => info(settings),
+        CustodianCommand::Info => report::info(settings, &custodian::about(&mut setup::open_card(settings)?)?),
         CustodianCommand::Pin { command: PinCommand::Set(args) } => set_pin(settings, args),
         CustodianCommand::Pin { command: PinCommand::Change(args) } => change_pin(settings, args),
         CustodianCommand::Store(args) => store(settings, args),
@@ -43,128 +43,108 @@ pub(crate) fn run(settings: &Settings, command: &CustodianCommand) -> Result<(),
     }
 }
 
-fn info(settings: &Settings) -> Result<(), Failure> {
-    let state = custodian::about(&mut setup::open_card(settings)?)?;
-    if settings.json {
-        return output::json(&json!({
-            "aid": hex::encode_upper(AID),
-            "version": version(&state),
-            "identity": identity(&state),
-            "pin": state.card.life_cycle == PERSONALIZED,
-            "tries_left": state.tries,
-            "share": state.share.map(|(mode, share)| share_json(mode, &share)),
-        }));
-    }
-    let mut out = format!("custodian card {}, applet version {}\n", identity(&state), version(&state));
-    let _ = match (state.card.life_cycle, state.tries) {
-        (PERSONALIZED, 0) => writeln!(out, "PIN     blocked: that share is lost"),
-        (PERSONALIZED, tries) => writeln!(out, "PIN     set, {tries} of 3 tries left"),
-        _ => writeln!(out, "PIN     none"),
-    };
-    match &state.share {
-        Some((mode, share)) => out.push_str(&share_text(*mode, share)),
-        None => out.push_str("share   none\n"),
-    }
-    out.push_str("nothing of this is authenticated\n");
-    output::text(&out)
-}
-
 fn set_pin(settings: &Settings, args: &PinSetArgs) -> Result<(), Failure> {
     let source = pin_source(&args.new)?;
     if args.dry_run {
-        return dry_run(settings.json, &args.session, &["80 24 01 00 [new PIN, blanked]"], None);
+        return dry_run(settings.json, &args.session, &Operation::SetPin { new: &nobodys()? }, None);
     }
-    let state = setup::with_keys(|| {
+    let (card, done) = setup::with_keys(|| {
         let new = new_pin(&source)?;
-        in_session(settings, &args.session, |_| Ok(()), |session| Ok(custodian::set_pin(session, &new)?))
+        in_session(settings, &args.session, |card| change(card, &Operation::SetPin { new: &new }))
     })?;
-    report(settings.json, &state, "pin-set", "the card has its first PIN")
+    Report::new("pin-set", "the card has its first PIN").print(settings.json, &card, done)
 }
 
 fn change_pin(settings: &Settings, args: &PinChangeArgs) -> Result<(), Failure> {
     let (old, new) = (pin_source(&args.pin)?, pin_source(&args.new)?);
     if args.dry_run {
-        return dry_run(settings.json, &args.session, &["80 24 00 00 [both PINs, blanked]"], None);
+        let pin = nobodys()?;
+        return dry_run(settings.json, &args.session, &Operation::ChangePin { old: &pin, new: &pin }, None);
     }
-    let state = setup::with_keys(|| {
+    let (card, done) = setup::with_keys(|| {
         let (old, new) = (pin(&old, "PIN")?, new_pin(&new)?);
-        in_session(settings, &args.session, |_| Ok(()), |session| Ok(custodian::change_pin(session, &old, &new)?))
+        in_session(settings, &args.session, |card| change(card, &Operation::ChangePin { old: &old, new: &new }))
     })?;
-    report(settings.json, &state, "pin-changed", "the card has another PIN")
+    Report::new("pin-changed", "the card has another PIN").print(settings.json, &card, done)
 }
 
 fn store(settings: &Settings, args: &StoreArgs) -> Result<(), Failure> {
-    let source = pin_source(&args.pin)?;
+    let (source, mode) = (pin_source(&args.pin)?, args.mode);
     if args.dry_run {
-        setup::with_keys(|| Ok(share_file::load(&args.share).map(|_| ())?))?;
-        let store =
-            format!("80 30 {:02X} 00 .. [the share, blanked; bit 80 of P1 in the last block]", args.mode.byte());
-        let steps = ["00 20 00 00 [PIN, blanked]", &store, "80 36 00 00"];
-        return dry_run(settings.json, &args.session, &steps, Some("the mode of a share cannot be changed"));
+        let lost = Some("the mode of a share cannot be changed");
+        return setup::with_keys(|| {
+            let share = share_file::load(&args.share)?;
+            let store = Operation::Store { pin: &nobodys()?, share: &share, mode };
+            dry_run(settings.json, &args.session, &store, lost)
+        });
     }
-    let said = if args.mode == Mode::Host { THROUGH_HERE } else { THROUGH_HERE_ONCE };
-    tracing::warn!("{said}");
-    let state = setup::with_keys(|| {
+    let custody = if mode == Mode::Host { THROUGH_HERE } else { THROUGH_HERE_ONCE };
+    let (card, done) = setup::with_keys(|| {
         let share = share_file::load(&args.share)?;
         let pin = pin(&source, "PIN")?;
-        let store = |session: &mut Custodian<'_>| Ok(custodian::store(session, &pin, &share, args.mode)?);
-        in_session(settings, &args.session, |_| Ok(()), store)
+        tracing::warn!("{custody}");
+        in_session(settings, &args.session, |card| change(card, &Operation::Store { pin: &pin, share: &share, mode }))
     })?;
-    report(settings.json, &state, "stored", "the share is on the card")
+    let file = args.share.display().to_string();
+    let text = match mode {
+        Mode::Host => format!("the share is on the card, and still in {}", output::harmless(&file)),
+        Mode::Blind => {
+            format!("the share is on the card; {} still has it: destroy that file", output::harmless(&file))
+        }
+    };
+    Report::new("stored", &text).of_share(custody, file).print(settings.json, &card, done)
 }
 
 fn read(settings: &Settings, args: &ReadArgs) -> Result<(), Failure> {
     let source = pin_source(&args.pin)?;
-    // The PIN is not spent on a file that cannot be made.
-    if args.out.symlink_metadata().is_ok() {
-        return Err(KeyLoadError::Exists(args.out.clone()).into());
+    if args.dry_run {
+        return dry_run(settings.json, &args.session, &Operation::Read { pin: &nobodys()? }, None);
     }
-    tracing::warn!("{THROUGH_HERE}");
-    let state = setup::with_keys(|| {
+    let (card, recorded) = setup::with_keys(|| {
         let pin = pin(&source, "PIN")?;
-        let read = |session: &mut Custodian<'_>| {
-            let share = custodian::read(session, &pin)?;
-            share_file::write(&args.out, &share).map_err(Failure::NotWritten)
-        };
-        in_session(settings, &args.session, |_| Ok(()), read)
+        // The PIN is not spent on a file that cannot be made; without a share the file goes again.
+        let file = NewSecretFile::create(&args.out)?;
+        tracing::warn!("{THROUGH_HERE}");
+        in_session(settings, &args.session, |card| {
+            let read = card.read(&pin)?;
+            share_file::write(file, &read.share).map_err(Failure::NotWritten)?;
+            Ok((*card.state(), read.recorded))
+        })
     })?;
     let file = args.out.display().to_string();
-    if settings.json {
-        let share = state.share.map(|(mode, share)| share_json(mode, &share));
-        return output::json(&json!({
-            "identity": identity(&state), "result": "read", "kept_in": file, "share": share, "custody": THROUGH_HERE,
-        }));
-    }
-    let mut out =
-        format!("custodian card {}\nthe share is in {}, and on the card\n", identity(&state), output::harmless(&file));
-    if let Some((mode, share)) = &state.share {
-        out.push_str(&share_text(*mode, share));
-    }
-    output::text(&out)
+    let text = format!("the share is in {}, and on the card", output::harmless(&file));
+    let report = Report::new("read", &text).of_share(THROUGH_HERE, file);
+    // Reading changes nothing: the state is that of before.
+    report.print(settings.json, &card, Done { state: recorded.map(|()| card) })
 }
 
 fn wipe(settings: &Settings, args: &WipeArgs) -> Result<(), Failure> {
     let source = args.pin.as_ref().map_or(Ok(Source::Prompt), pin_source)?;
-    let lost = if args.all { "the share on the card is destroyed for good, and its PIN" } else { LOST };
+    let lost = if args.all { LOST_ALL } else { LOST };
     if args.dry_run {
-        let steps: &[&str] = if args.all { &["80 34 01 00"] } else { &["00 20 00 00 [PIN, blanked]", "80 34 00 00"] };
-        return dry_run(settings.json, &args.session, steps, Some(lost));
+        let pin = nobodys()?;
+        let wipe = if args.all { Operation::WipeAll } else { Operation::Wipe { pin: &pin } };
+        return dry_run(settings.json, &args.session, &wipe, Some(lost));
     }
-    let state = setup::with_keys(|| {
+    let (card, done) = setup::with_keys(|| {
         let pin = if args.all { None } else { Some(pin(&source, "PIN")?) };
-        let ask = |card: &mut AnyCard| if args.yes { Ok(()) } else { confirm(&custodian::about(card)?, lost) };
-        in_session(settings, &args.session, ask, |session| Ok(custodian::wipe(session, pin.as_ref())?))
+        let wipe = pin.as_ref().map_or(Operation::WipeAll, |pin| Operation::Wipe { pin });
+        in_session(settings, &args.session, |card| {
+            wipe.check(card.state()).map_err(cardwright::error::Error::from)?;
+            // What is shown comes through the session in which it is wiped.
+            if !args.yes {
+                confirm(card.state(), lost)?;
+            }
+            change(card, &wipe)
+        })
     })?;
-    let result = if args.all { "all-wiped" } else { "share-wiped" };
-    report(
-        settings.json,
-        &state,
-        result,
-        if args.all { "share and PIN are destroyed" } else { "the share is destroyed" },
-    )
+    let (result, text) =
+        if args.all { ("all-wiped", "share and PIN are destroyed") } else { ("share-wiped", "the share is destroyed") };
+    Report::new(result, text).print(settings.json, &card, done)
 }
 
 const LOST: &str = "the share on the card is destroyed for good";
+const LOST_ALL: &str = "the share on the card is destroyed for good, and its PIN";
 
 /// A person says `yes` at a terminal, told what is lost.
 fn confirm(state: &State, lost: &str) -> Result<(), Failure> {
@@ -183,13 +163,19 @@ fn confirm(state: &State, lost: &str) -> Result<(), Failure> {
 }
 
 /// What would be sent. The card is not asked.
-fn dry_run(json: bool, args: &CustodianArgs, then: &[&str], lost: Option<&str>) -> Result<(), Failure> {
+fn dry_run(json: bool, args: &CustodianArgs, operation: &Operation<'_>, lost: Option<&str>) -> Result<(), Failure> {
     let key = setup::key_ref(&args.key)?;
     let p1 = key.kvn.map_or(0, |kvn| kvn.byte());
-    let select = format!("00 A4 04 00 {}", hex::encode_upper(AID));
-    let initialize = format!("80 50 {p1:02X} 00 [host challenge]");
-    let opening = [&select, "80 CA 9F 7F", &initialize, "84 82 33 00 [host cryptogram, MAC]"];
-    let steps: Vec<_> = opening.iter().chain(then).collect();
+    let mut steps = vec![
+        format!("00 A4 04 00 {}", hex::encode_upper(AID)),
+        "80 CA 9F 7F".to_owned(),
+        format!("80 50 {p1:02X} 00 [host challenge]"),
+        "84 82 33 00 [host cryptogram, MAC]".to_owned(),
+    ];
+    steps.extend(operation.plan());
+    if matches!(operation, Operation::Read { .. }) {
+        steps.push("80 32 00 01 .. [as many as the share takes]".to_owned());
+    }
     if json {
         return output::json(&json!({ "dry_run": steps, "current": key.to_string(), "cannot_be_undone": lost }));
     }
@@ -204,26 +190,31 @@ fn dry_run(json: bool, args: &CustodianArgs, then: &[&str], lost: Option<&str>) 
     output::text(&out)
 }
 
-/// Runs `work` in a session of level 33 over the applet, and asks for the card's state behind it. `before` sees the
-/// card before the session.
-fn in_session(
+/// In a dry run's place of a PIN, which is not asked for and not shown.
+fn nobodys() -> Result<Pin, Failure> {
+    Pin::new(&[b'0'; Pin::MIN]).map_err(|error| Failure::Pin { from: "dry run".to_owned(), error })
+}
+
+/// Makes a change, with the card's state before it.
+fn change(card: &mut Opened<'_, '_, '_>, operation: &Operation<'_>) -> Result<(State, Done), Failure> {
+    let before = *card.state();
+    Ok((before, card.change(operation)?))
+}
+
+/// Runs `work` in a session of level 33 over the applet.
+fn in_session<R>(
     settings: &Settings,
     args: &CustodianArgs,
-    before: impl FnOnce(&mut AnyCard) -> Result<(), Failure>,
-    work: impl FnOnce(&mut Custodian<'_>) -> Result<(), Failure>,
-) -> Result<State, Failure> {
+    work: impl FnOnce(&mut Opened<'_, '_, '_>) -> Result<R, Failure>,
+) -> Result<R, Failure> {
     let key = setup::key_ref(&args.key)?;
     let vault = setup::load_vault([&key])?;
     let mut kept = setup::open_books(settings)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let mut card = setup::open_card(settings)?;
-    before(&mut card)?;
-    let level = Some(SecurityLevel::FULL);
-    let choices = Choices { aid: AID.to_vec(), mode: None, level, accept_risk: args.accept_risk };
-    let mut opened = open(&mut card, &mut Os, (&vault, &key), &choices, &mut books)?;
+    let mut opened = Custodian::open(&mut card, &mut Os, (&vault, &key), args.accept_risk, &mut books)?;
     setup::warn_of_first_sight(opened.first_sight && kept.lasting);
-    work(&mut opened.session)?;
-    Ok(custodian::state(&mut opened.session)?)
+    work(&mut opened)
 }
 
 /// Reads where a PIN comes from; the text itself is in no error.
@@ -250,75 +241,8 @@ fn pin(source: &Source, what: &str) -> Result<Pin, Failure> {
 /// At the terminal it is asked for twice.
 fn new_pin(source: &Source) -> Result<Pin, Failure> {
     let first = pin(source, "New PIN (4 to 12 digits)")?;
-    if *source == Source::Prompt && pin(source, "New PIN again")?.expose() != first.expose() {
+    if *source == Source::Prompt && pin(source, "New PIN again")? != first {
         return Err(Failure::PinsDiffer);
     }
     Ok(first)
-}
-
-fn report(json: bool, state: &State, result: &str, text: &str) -> Result<(), Failure> {
-    if json {
-        return output::json(&json!({
-            "identity": identity(state),
-            "result": result,
-            "pin": state.card.life_cycle == PERSONALIZED,
-            "tries_left": state.tries,
-            "share": state.share.map(|(mode, share)| share_json(mode, &share)),
-        }));
-    }
-    let mut out = format!("custodian card {}\n{text}\n", identity(state));
-    if let Some((mode, share)) = &state.share {
-        out.push_str(&share_text(*mode, share));
-    }
-    output::text(&out)
-}
-
-fn identity(state: &State) -> String {
-    hex::encode_upper(state.card.identity)
-}
-
-fn version(state: &State) -> String {
-    let [major, minor] = state.card.version;
-    format!("{major}.{minor}")
-}
-
-fn share_json(mode: Mode, share: &ShareInfo) -> Value {
-    json!({
-        "mode": mode.to_string(),
-        "scheme": scheme_name(share.scheme),
-        "set": hex::encode_upper(share.set),
-        "ceremony": hex::encode_upper(share.ceremony),
-        "generation": share.generation,
-        "x": share.x,
-        "m": share.m,
-        "n": share.n,
-        "key_type": key_type_name(share.key_type),
-        "key_length": share.key_length,
-        "usage": share.usage,
-        "kcv": share.kcv.to_string(),
-    })
-}
-
-/// Field and polynomial are always said: other tools have used others.
-fn share_text(mode: Mode, share: &ShareInfo) -> String {
-    let mut out = String::new();
-    let ShareInfo { x, m, n, generation, key_length, kcv, .. } = share;
-    let scheme = match scheme_name(share.scheme) {
-        "xor" => "XOR",
-        _ => "Shamir over GF(2^8), polynomial 0x11B, secret at x = 0",
-    };
-    let _ = writeln!(out, "share   {x} of {n}, {m} make the key; {scheme}");
-    let _ = writeln!(out, "set     {}, generation {generation}", hex::encode_upper(share.set));
-    let _ = writeln!(out, "made in ceremony {}", hex::encode_upper(share.ceremony));
-    let key_type = key_type_name(share.key_type);
-    let _ = writeln!(out, "key     {key_type}, {key_length} bytes, KCV {kcv}, usage {:02X}", share.usage);
-    let _ = writeln!(
-        out,
-        "{}",
-        match mode {
-            Mode::Host => "mode    host: a computer can read it with the PIN",
-            Mode::Blind => "mode    blind: the card never gives it out",
-        }
-    );
-    out
 }

@@ -25,7 +25,8 @@ pub(in crate::virtual_card) fn sound(nvm: &Nvm) -> bool {
         0 => true,
         _ => share(nvm).is_some_and(|(_, object)| ShareObject::parse(object).is_ok()),
     };
-    share && tries(nvm) <= MAX_TRIES && (pin(nvm).is_empty() || Pin::new(pin(nvm)).is_ok())
+    let pin_or_nothing = if pin(nvm).is_empty() { byte(nvm, field::SHARE) == 0 } else { Pin::new(pin(nvm)).is_ok() };
+    share && tries(nvm) <= MAX_TRIES && pin_or_nothing
 }
 
 /// Made when the card was made.
@@ -39,8 +40,13 @@ pub(in crate::virtual_card) fn life_cycle(nvm: &Nvm) -> u8 {
 }
 
 /// The PIN; empty where there is none.
-pub(super) fn pin(nvm: &Nvm) -> &[u8] {
+fn pin(nvm: &Nvm) -> &[u8] {
     bytes(nvm, field::PIN + 1, usize::from(byte(nvm, field::PIN)))
+}
+
+/// Whether this is the PIN, in the same time whatever differs.
+pub(super) fn is_pin(nvm: &Nvm, shown: &[u8]) -> bool {
+    matches!((Pin::new(pin(nvm)), Pin::new(shown)), (Ok(kept), Ok(shown)) if kept == shown)
 }
 
 /// How many wrong PINs in a row are still taken.

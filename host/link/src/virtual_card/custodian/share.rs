@@ -23,8 +23,9 @@ impl Call<'_> {
         let storing = self.ram.storing.as_mut().filter(due).ok_or(StatusWord::WRONG_P1P2)?;
         let block = self.command.data;
         require(!block.is_empty(), StatusWord::WRONG_LENGTH)?;
+        // In every block: another logical channel may have stored one since the first.
+        require(kept::share(self.nvm).is_none(), StatusWord::CONDITIONS)?;
         if number == 0 {
-            require(kept::share(self.nvm).is_none(), StatusWord::CONDITIONS)?;
             require(self.ram.verified, StatusWord::SECURITY_STATUS)?;
         }
         require(storing.bytes.len() + block.len() <= MAX_LEN, StatusWord::NO_MEMORY)?;

@@ -2,7 +2,7 @@
 
 use super::super::host::{CUSTODIAN, Host, Session};
 use super::{PIN, fresh, object, open, state, store, with_pin, with_share};
-use cardwright_link::virtual_card::SmartCard;
+use cardwright_link::virtual_card::{SmartCard, VirtualCard};
 
 const STORE: u8 = 0x30;
 const READ: u8 = 0x32;
@@ -65,23 +65,54 @@ fn store_step_by_step() {
     assert_eq!(host.sw("8436 0000 00"), 0x6882, "6982 ends the session");
 }
 
+/// So that the PIN which the last block uses up is the one that the first block was let in with.
 #[test]
-fn the_last_block_wants_the_pin_again() {
+fn a_verify_in_between_ends_storing() {
     let (mut host, mut session) = verified();
     assert_eq!(session.sw(&mut host, [0x80, STORE, 1, 0], &object()[..200]), 0x9000);
-    // A wrong PIN and the end of the channel's list in between: VERIFY ends storing.
     assert_eq!(session.verify(&mut host, b"1111"), 0x63C2);
     assert_eq!(session.sw(&mut host, [0x80, STORE, 0x81, 1], &object()[200..]), 0x6A86);
 }
 
+/// Keys of another set must not go on with what a PIN was given for.
 #[test]
-fn storing_goes_on_in_another_session() {
+fn what_one_session_began_no_other_one_goes_on_with() {
     let (mut host, mut session) = verified();
     let object = object();
     assert_eq!(session.sw(&mut host, [0x80, STORE, 2, 0], &object[..200]), 0x9000);
     let mut session = open(&mut host, 0x33);
-    assert_eq!(session.sw(&mut host, [0x80, STORE, 0x82, 1], &object[200..]), 0x9000);
-    assert!(state(&mut host).share.is_some());
+    assert_eq!(session.sw(&mut host, [0x80, STORE, 0x82, 1], &object[200..]), 0x6A86);
+    assert!(state(&mut host).share.is_none());
+
+    let (mut host, mut session) = with_share(1);
+    assert_eq!(session.verify(&mut host, PIN), 0x9000);
+    assert_eq!(session.sw(&mut host, [0x80, READ, 0, 0], &[]), 0x9000);
+    // Plain, so refused, and the session is over.
+    assert_eq!(host.sw("80240000"), 0x6982);
+    let mut session = open(&mut host, 0x33);
+    assert_eq!(session.sw(&mut host, [0x80, READ, 0, 1], &[]), 0x6A86);
+}
+
+/// A share that another logical channel stored in between is not replaced.
+#[test]
+fn two_channels_store_one_share() {
+    let (mut host, mut session) = verified();
+    let object = object();
+    assert_eq!(session.sw(&mut host, [0x80, STORE, 1, 0], &object[..200]), 0x9000);
+    // A session is of one channel. This refusal ends it, and storing with it.
+    assert_eq!(host.sw("80240000"), 0x6982);
+    assert_eq!(host.sw("0070 0001"), 0x9000);
+    host.channel = 1;
+    host.select(CUSTODIAN);
+    let mut second = open(&mut host, 0x33);
+    assert_eq!(second.verify(&mut host, PIN), 0x9000);
+    store(&mut host, &mut second, 2, &object);
+    assert_eq!(host.sw("81240000"), 0x6982);
+    host.channel = 0;
+    let mut first = open(&mut host, 0x33);
+    assert_eq!(first.sw(&mut host, [0x80, STORE, 1, 1], &object[200..300]), 0x6A86, "no block is taken");
+    assert_eq!(first.sw(&mut host, [0x80, STORE, 1, 0], &object[..200]), 0x6985, "nor a first one");
+    assert_eq!(state(&mut host).share.unwrap().0, cardwright_proto::custody::Mode::Blind);
 }
 
 #[test]
@@ -192,6 +223,28 @@ fn wiping_all_is_the_way_out_of_a_blocked_pin() {
     assert_eq!(session.sw(&mut host, [0x80, WIPE, 1, 0], &[]), 0x9000, "of nothing, too");
     assert_eq!(session.verify(&mut host, PIN), 0x6985);
     assert_eq!(session.sw(&mut host, [0x80, 0x24, 1, 0], b"99999"), 0x9000);
+}
+
+/// The applet takes no share before a PIN, and takes no PIN away from a share.
+#[test]
+fn a_share_without_a_pin_is_no_state() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("card");
+    let profile = format!("state={}", path.display());
+    let mut host = Host::new(&profile);
+    host.select(CUSTODIAN);
+    let mut session = open(&mut host, 0x33);
+    assert_eq!(session.sw(&mut host, [0x80, 0x24, 1, 0], PIN), 0x9000);
+    assert_eq!(session.verify(&mut host, PIN), 0x9000);
+    store(&mut host, &mut session, 1, &object());
+    drop(host);
+    drop(Host::new(&profile));
+    let mut image = std::fs::read(&path).unwrap();
+    let len_of_pin = 1920 + 8;
+    assert_eq!(image[len_of_pin..][..5], *b"\x048642");
+    image[len_of_pin..][..5].fill(0);
+    std::fs::write(&path, &image).unwrap();
+    assert!(VirtualCard::from_profile(&profile).is_err());
 }
 
 /// In the state file nothing is left of a share that was wiped, or of a PIN that was changed.

@@ -64,6 +64,7 @@ public final class CustodianApplet extends Applet {
     @Override
     public void process(APDU apdu) {
         share.recover();
+        pin.recover();
         if (selectingApplet()) {
             apdu.setOutgoingAndSend((short) 0, describe(apdu.getBuffer()));
             return;
@@ -71,11 +72,26 @@ public final class CustodianApplet extends Applet {
         try {
             if (messaging.receive(apdu)) {
                 dispatch(apdu);
+            } else {
+                // Here the session ends, whether the domain makes another or not.
+                endOperations();
+                SecureMessaging.establish(apdu);
             }
         } catch (ISOException refusal) {
-            messaging.endSessionOn(refusal.getReason());
-            ISOException.throwIt(refusal.getReason());
+            // First of all: a card may have one exception for every refusal, also for those within the channel.
+            short status = refusal.getReason();
+            if (SecureMessaging.endsSession(status)) {
+                endOperations();
+                GPSystem.getSecureChannel().resetSecurity();
+            }
+            ISOException.throwIt(status);
         }
+    }
+
+    /** What a custodian's PIN has allowed one session is not left to the next one, whose keys may be others. */
+    private void endOperations() {
+        storing.end();
+        reading.end();
     }
 
     /** "Every command", step 5, and what ends on the way to step 6. */
@@ -92,9 +108,9 @@ public final class CustodianApplet extends Applet {
         try {
             carryOut(apdu, ins, messaging.data(apdu));
         } catch (ISOException refusal) {
-            storing.end();
-            reading.end();
-            ISOException.throwIt(refusal.getReason());
+            short status = refusal.getReason();
+            endOperations();
+            ISOException.throwIt(status);
         }
     }
 
@@ -171,6 +187,7 @@ public final class CustodianApplet extends Applet {
             share.discard();
             pin.erase(buffer);
             JCSystem.commitTransaction();
+            pin.recover();
         }
         share.recover();
     }
@@ -213,7 +230,7 @@ public final class CustodianApplet extends Applet {
         short end = Util.setShort(buffer, at, (short) 0x8002);
         end = Util.setShort(buffer, end, Custody.VERSION);
         end = Util.setShort(buffer, end, (short) 0x8101);
-        buffer[end++] = GPSystem.getCardContentState();
+        buffer[end++] = pin.lifeCycle();
         end = Util.setShort(buffer, end, (short) (0x8200 | IDENTITY));
         return Util.arrayCopyNonAtomic(identity, (short) 0, buffer, end, IDENTITY);
     }

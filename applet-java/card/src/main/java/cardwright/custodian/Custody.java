@@ -26,8 +26,6 @@ final class Custody {
 
     static final short SW_OK = (short) 0x9000;
     static final short SW_TRIES = 0x63C0;
-    /** The platform refused a life cycle state: nothing changed. */
-    static final short SW_NOT_DONE = 0x6400;
     static final short SW_BLOCKED = 0x6983;
     static final short SW_SESSION_DATA_MISSING = 0x6987;
     static final short SW_SESSION_DATA_WRONG = 0x6988;

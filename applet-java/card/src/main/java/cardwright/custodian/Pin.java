@@ -11,6 +11,9 @@ import org.globalplatform.GPSystem;
  * The PIN, its tries, whether one has been verified, and the life cycle that says whether there is one: VERIFY and
  * CHANGE PIN.
  *
+ * <p>Whether there is a PIN is a field of our own, which changes in one transaction with the PIN. The platform's life
+ * cycle state takes part in transactions on some cards only, and on others needs one for itself: it follows.
+ *
  * <p>{@code OwnerPIN} takes the try before it compares, whatever transaction is open. "PIN verified" is a byte of our
  * own and not {@code isValidated}, which lasts longer: until the card is reset.
  */
@@ -21,6 +24,7 @@ final class Pin {
 
     private final OwnerPIN pin;
     private final boolean[] verified;
+    private boolean set;
 
     Pin() {
         pin = new OwnerPIN(TRIES, MAX);
@@ -31,9 +35,22 @@ final class Pin {
         return pin.getTriesRemaining();
     }
 
+    /** The life cycle state of every answer. */
+    byte lifeCycle() {
+        return set ? Custody.PERSONALIZED : GPSystem.APPLICATION_SELECTABLE;
+    }
+
+    /** Brings the platform's life cycle state up to ours. Outside of transactions; nothing depends on its success. */
+    void recover() {
+        byte state = lifeCycle();
+        if (GPSystem.getCardContentState() != state) {
+            GPSystem.setCardContentState(state);
+        }
+    }
+
     /** 6985 where there is no PIN. */
     void requireSet() {
-        if (!isSet()) {
+        if (!set) {
             ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }
     }
@@ -81,14 +98,14 @@ final class Pin {
             ISOException.throwIt(ISO7816.SW_INCORRECT_P1P2);
         }
         boolean first = p1 == 1;
-        if (first == isSet()) {
+        if (first == set) {
             ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }
         short fresh = ISO7816.OFFSET_CDATA;
         short old = 0;
         if (!first) {
-            // Without data this byte is 00: no length of a PIN.
-            old = buffer[ISO7816.OFFSET_CDATA];
+            // Without data there may be anything in this place.
+            old = length == 0 ? (short) 0 : buffer[ISO7816.OFFSET_CDATA];
             requireLength(old);
             fresh = (short) (ISO7816.OFFSET_CDATA + 1 + old);
         }
@@ -104,29 +121,21 @@ final class Pin {
         forget();
         JCSystem.beginTransaction();
         pin.update(buffer, fresh, (byte) freshLength);
-        setLifeCycle(Custody.PERSONALIZED);
+        set = true;
         JCSystem.commitTransaction();
+        recover();
         return Custody.SW_OK;
     }
 
-    /** WIPE: no PIN, all tries. Within the caller's transaction; overwrites the buffer's beginning. */
+    /**
+     * WIPE: no PIN, all tries. Within the caller's transaction; {@link #recover} has to follow it. Overwrites the
+     * buffer's beginning.
+     */
     void erase(byte[] buffer) {
         // Zeros are no digits, so nothing compares equal to them.
         Util.arrayFillNonAtomic(buffer, (short) 0, MAX, (byte) 0);
         pin.update(buffer, (short) 0, MAX);
-        setLifeCycle(GPSystem.APPLICATION_SELECTABLE);
-    }
-
-    private static boolean isSet() {
-        return GPSystem.getCardContentState() != GPSystem.APPLICATION_SELECTABLE;
-    }
-
-    /** Ends the transaction where the platform refuses. */
-    private static void setLifeCycle(byte state) {
-        if (GPSystem.getCardContentState() != state && !GPSystem.setCardContentState(state)) {
-            JCSystem.abortTransaction();
-            ISOException.throwIt(Custody.SW_NOT_DONE);
-        }
+        set = false;
     }
 
     private static void requireLength(short length) {

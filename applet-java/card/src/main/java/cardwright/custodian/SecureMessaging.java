@@ -13,8 +13,9 @@ final class SecureMessaging {
     private static final byte SECURED = 0x04;
     /** Every bit that a class byte of ours does not have. */
     private static final byte FOREIGN = 0x7B;
-    private static final byte FULL_LEVEL = (byte) (SecureChannel.C_MAC | SecureChannel.C_DECRYPTION
-            | SecureChannel.R_MAC | SecureChannel.R_ENCRYPTION);
+    /** Level 33 as the channel tells it: with the bit of a host that has authenticated itself. */
+    private static final byte FULL_LEVEL = (byte) (SecureChannel.AUTHENTICATED | SecureChannel.C_MAC
+            | SecureChannel.C_DECRYPTION | SecureChannel.R_MAC | SecureChannel.R_ENCRYPTION);
     private static final short SELECT_BY_AID = 0x0400;
 
     /** The command in hand came under secure messaging, and has been received. */
@@ -24,7 +25,7 @@ final class SecureMessaging {
         unwrapped = JCSystem.makeTransientBooleanArray((short) 1, JCSystem.CLEAR_ON_DESELECT);
     }
 
-    /** Whether the command is the applet's to carry out; if not, the security domain has answered. */
+    /** Whether the command is the applet's to carry out; if not, it is one for {@link #establish}. */
     boolean receive(APDU apdu) {
         byte[] buffer = apdu.getBuffer();
         byte cla = buffer[ISO7816.OFFSET_CLA];
@@ -44,7 +45,7 @@ final class SecureMessaging {
         } else if (open && !isTakenPlain(ins)) {
             ISOException.throwIt(ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED);
         }
-        return !isOfSession(apdu, channel, cla);
+        return !isOfSession(buffer);
     }
 
     /** The commands that an open session lets through without its protection. */
@@ -59,16 +60,15 @@ final class SecureMessaging {
         short length = data(apdu);
         // Without data this byte is Le.
         buffer[ISO7816.OFFSET_LC] = (byte) length;
-        channel.unwrap(buffer, (short) 0, (short) (ISO7816.OFFSET_CDATA + length));
+        short end = channel.unwrap(buffer, (short) 0, (short) (ISO7816.OFFSET_CDATA + length));
+        // What a channel leaves in Lc is not said anywhere; without data it may return the header alone.
+        buffer[ISO7816.OFFSET_LC] = end > ISO7816.OFFSET_CDATA ? (byte) (end - ISO7816.OFFSET_CDATA) : (byte) 0;
         unwrapped[0] = true;
     }
 
-    /**
-     * Step 4: whether the command was the security domain's, and is answered. A SELECT that comes here is one that the
-     * runtime found nothing for.
-     */
-    private boolean isOfSession(APDU apdu, SecureChannel channel, byte cla) {
-        byte[] buffer = apdu.getBuffer();
+    /** Step 4: whether the command is the security domain's. A SELECT that comes here has not selected the applet. */
+    private boolean isOfSession(byte[] buffer) {
+        byte cla = buffer[ISO7816.OFFSET_CLA];
         byte ins = buffer[ISO7816.OFFSET_INS];
         if (ins == Custody.INS_SELECT) {
             if (cla < 0) {
@@ -86,12 +86,15 @@ final class SecureMessaging {
         if (unwrapped[0]) {
             ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }
-        // The channel receives the data itself.
-        short length = channel.processSecurity(apdu);
+        return true;
+    }
+
+    /** INITIALIZE UPDATE and EXTERNAL AUTHENTICATE: the channel receives the data itself, and leaves its answer. */
+    static void establish(APDU apdu) {
+        short length = GPSystem.getSecureChannel().processSecurity(apdu);
         if (length != 0) {
             apdu.setOutgoingAndSend(ISO7816.OFFSET_CDATA, length);
         }
-        return true;
     }
 
     /**
@@ -113,8 +116,7 @@ final class SecureMessaging {
     /** "level 33": 6982 where the command did not come so. */
     void requireFullLevel() {
         byte level = GPSystem.getSecureChannel().getSecurityLevel();
-        // In a session, step 3 has let no command through that came in plain and asks this.
-        if ((byte) (level & FULL_LEVEL) != FULL_LEVEL) {
+        if (!unwrapped[0] || (byte) (level & FULL_LEVEL) != FULL_LEVEL) {
             ISOException.throwIt(ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED);
         }
     }
@@ -135,11 +137,9 @@ final class SecureMessaging {
         }
     }
 
-    /** The status words that say a session's protection failed end it. */
-    void endSessionOn(short status) {
-        if (status == ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED || status == Custody.SW_SESSION_DATA_MISSING
-                || status == Custody.SW_SESSION_DATA_WRONG) {
-            GPSystem.getSecureChannel().resetSecurity();
-        }
+    /** Whether a session ends with this status word. */
+    static boolean endsSession(short status) {
+        return status == ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED || status == Custody.SW_SESSION_DATA_MISSING
+                || status == Custody.SW_SESSION_DATA_WRONG;
     }
 }

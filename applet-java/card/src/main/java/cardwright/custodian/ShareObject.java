@@ -117,7 +117,10 @@ final class ShareObject {
         if (n < 2 || n > MAX_SHARES || x < 1 || x > n || m < 2 || m > n || (scheme == XOR && m != n)) {
             return false;
         }
-        return (keyType == DES || keyType == AES) && (keyLength == 16 || keyLength == 24 || keyLength == 32);
+        if (keyType != AES && keyType != DES) {
+            return false;
+        }
+        return keyLength == 16 || keyLength == 24 || (keyLength == 32 && keyType == AES);
     }
 
     /** y, and salt and commitments or neither, from {@code at} to {@code end}. */

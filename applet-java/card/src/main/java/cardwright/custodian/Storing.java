@@ -56,8 +56,11 @@ final class Storing {
         if (count == 0) {
             ISOException.throwIt(ISO7816.SW_WRONG_LENGTH);
         }
+        if (share.isThere()) {
+            ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
+        }
         if (number == 0) {
-            requireBeginning();
+            pin.require();
         }
         if ((short) (length[0] + count) > Custody.MAX_OBJECT) {
             ISOException.throwIt(ISO7816.SW_FILE_FULL);
@@ -67,13 +70,6 @@ final class Storing {
         if (p1 < 0) {
             finish(mode);
         }
-    }
-
-    private void requireBeginning() {
-        if (share.isThere()) {
-            ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
-        }
-        pin.require();
     }
 
     private void finish(byte mode) {

@@ -27,8 +27,8 @@ import org.objectweb.asm.tree.analysis.AnalyzerException;
 
 /**
  * What the converter of Java Card kits refuses in one package's class files (Java Card VM specification 3.0.4, chapter
- * 2), as far as it can be told without a kit: the classes' form here, arithmetic in {@link ShortArithmetic}, the API in
- * {@link CardApi}.
+ * 2), as far as it can be told without a kit: the classes' form here, static fields in {@link StaticInitializer},
+ * arithmetic in {@link ShortArithmetic}, the API in {@link CardApi}.
  *
  * <p>Not modelled: limits of counts and sizes (methods, fields, locals, 32 KiB of code in a method), access between
  * packages, and what a card's own API lacks. A debug table of local variables has to be there, or an int in a local
@@ -36,8 +36,6 @@ import org.objectweb.asm.tree.analysis.AnalyzerException;
  */
 final class ConverterRules {
     private static final int JAVA_7 = 51;
-    private static final Set<Integer> CODE_OF_CLINIT = Set.of(Opcodes.NEWARRAY, Opcodes.DUP, Opcodes.BASTORE,
-            Opcodes.SASTORE, Opcodes.PUTSTATIC, Opcodes.RETURN, Opcodes.BIPUSH, Opcodes.SIPUSH, Opcodes.ACONST_NULL);
     private static final Set<Integer> ARRAYS = Set.of(Opcodes.T_BOOLEAN, Opcodes.T_BYTE, Opcodes.T_SHORT);
 
     private final CardApi api = new CardApi();
@@ -81,6 +79,9 @@ final class ConverterRules {
         for (FieldNode field : node.fields) {
             place = node.name + "." + field.name;
             checkSynthetic(field.access);
+            if ((field.access & (Opcodes.ACC_VOLATILE | Opcodes.ACC_TRANSIENT)) != 0) {
+                refuse("volatile or transient");
+            }
             checkType(Type.getType(field.desc));
             if (field.value instanceof String) {
                 refuse("String constant");
@@ -113,6 +114,12 @@ final class ConverterRules {
         if (method.name.equals("finalize") && method.desc.equals("()V")) {
             refuse("finalizer");
         }
+        if (overridesPackageMethod(owner, method)) {
+            refuse("overrides a method that is visible in the package alone");
+        }
+        if (method.name.equals("<clinit>")) {
+            checkInitializer(owner, method);
+        }
         checkLocals(method);
         for (TryCatchBlockNode block : method.tryCatchBlocks) {
             if (block.type != null) {
@@ -121,9 +128,6 @@ final class ConverterRules {
         }
         for (AbstractInsnNode code : method.instructions) {
             checkCode(code);
-            if (method.name.equals("<clinit>")) {
-                checkInitializer(code.getOpcode());
-            }
         }
         try {
             new Analyzer<>(new ShortArithmetic(api, this::refuse)).analyze(owner.name, method);
@@ -144,12 +148,30 @@ final class ConverterRules {
         }
     }
 
-    /** A static field may hold a constant, or an array of constants, and nothing that has to be computed. */
-    private void checkInitializer(int opcode) {
-        boolean constant = opcode >= Opcodes.ICONST_M1 && opcode <= Opcodes.ICONST_5;
-        if (opcode >= 0 && !constant && !CODE_OF_CLINIT.contains(opcode)) {
+    /** An interface has constants alone; what a class may have is in {@link StaticInitializer}. */
+    private void checkInitializer(ClassNode owner, MethodNode method) {
+        if ((owner.access & Opcodes.ACC_INTERFACE) != 0) {
+            refuse("static initializer of an interface");
+        } else if (!StaticInitializer.isImage(owner.name, method)) {
             refuse("static initializer");
         }
+    }
+
+    /** Whether a public or protected method overrides one without a modifier (2.2.1.1). */
+    private boolean overridesPackageMethod(ClassNode owner, MethodNode method) {
+        int visible = Opcodes.ACC_PUBLIC | Opcodes.ACC_PROTECTED;
+        int none = visible | Opcodes.ACC_PRIVATE | Opcodes.ACC_STATIC;
+        boolean inherits = !method.name.startsWith("<") && (method.access & Opcodes.ACC_STATIC) == 0;
+        if (!inherits || (method.access & visible) == 0) {
+            return false;
+        }
+        for (ClassNode above = classes.get(owner.superName); above != null; above = classes.get(above.superName)) {
+            if (above.methods.stream().anyMatch(found -> found.name.equals(method.name)
+                    && found.desc.equals(method.desc) && (found.access & none) == 0)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void checkCode(AbstractInsnNode code) {

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.objectweb.asm.ClassWriter;
 import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
@@ -50,6 +51,13 @@ class ConverterRulesTest {
         assertEquals(Set.of(), check(7, """
             static final short TOP = 300;
             static final byte[] TABLE = {1, 2, (byte) 0x80};
+            static final short[] WORDS = {0, 300, -1, 5, 6, 7, 8}, NOTHING = {};
+            static final boolean[] FLAGS = {true, false};
+            static byte b = 5;
+            static Object none = null;
+            interface Numbers { short ONE = 1; byte TWO = 2; }
+            static class Above { void own() { } protected void out() { } private void in() { } static void all() { } }
+            static class Below extends Above { void own() { } public void out() { } public void in() { } }
             final short[] words = new short[2];
             boolean flag;
             short m(byte[] z, short a, byte b) {
@@ -91,12 +99,33 @@ class ConverterRulesTest {
         void m() { synchronized (this) { return; } }        | m: monitor
         static final Object F = new Object();               | <clinit>: static initializer
         static short s; static final short T = s;           | <clinit>: static initializer
+        static byte[] s, t = s = new byte[] {1};            | <clinit>: static initializer
+        static byte[] s = new byte[5];                      | <clinit>: static initializer
+        static byte[] s; static { if (s == null) s = null; } | <clinit>: static initializer
+        static { Other.s = 1; } static class Other { static short s; } | <clinit>: static initializer
+        static { new byte[] {1}[0] = 2; }                   | <clinit>: static initializer
+        volatile short f;                                   | f: volatile or transient
+        transient short f;                                  | f: volatile or transient
         java.util.List f;                                   | f: not in Java Card 3.0.4: java/util/List
         boolean m(byte b) { return b == 40000; }            | m: int constant 40000
         OwnerPINBuilder f; | f: not in Java Card 3.0.4: javacard/framework/OwnerPINBuilder
         """)
     void whatItCannot(String members, String problem) {
         assertEquals(Set.of("fixture/Fixture." + problem), check(7, members));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"public", "protected"})
+    void packageMethodOverridden(String access) {
+        String above = "static class Above { void m() { } } static class Between extends Above { } ";
+        assertEquals(Set.of("fixture/Fixture$Below.m: overrides a method that is visible in the package alone"),
+                check(7, above + "static class Below extends Between { " + access + " void m() { } }"));
+    }
+
+    @Test
+    void interfaceWithAnArray() {
+        assertEquals(Set.of("fixture/Fixture$Tables.<clinit>: static initializer of an interface"),
+                check(7, "interface Tables { byte[] TABLE = {1, 2}; }"));
     }
 
     /** Members that came with 3.0.5, and an algorithm that did: of that there is a number alone. */

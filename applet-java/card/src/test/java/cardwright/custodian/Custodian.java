@@ -1,20 +1,25 @@
 package cardwright.custodian;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import cardwright.simulator.Card;
 import cardwright.simulator.CardLostException;
+import cardwright.simulator.CardRuntime;
+import cardwright.simulator.Domain;
 import cardwright.simulator.Profile;
-import com.licel.jcardsim.base.SimulatorRuntime;
 import java.lang.reflect.Field;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import javacard.framework.AID;
+import org.globalplatform.SecureChannelx;
 
 /** A new card with the custodian applet selected, and the commands a test sends it. Bytes are hex. */
 final class Custodian {
     static final String AID = "F0435743555354";
     static final String PIN = "31323334";
+    static final byte[] SHARE = Shares.share(3, 16, true);
     private static final HexFormat HEX = HexFormat.of().withUpperCase();
 
     final Card card;
@@ -27,6 +32,21 @@ final class Custodian {
                 List.of(CustodianApplet.class.getProtectionDomain().getCodeSource().getLocation()), List.of(applet));
         host = new Host(card);
         select();
+    }
+
+    /** A card with a PIN, a session of level 33, and the PIN verified. */
+    static Custodian ready() throws CardLostException {
+        Custodian card = new Custodian().fresh();
+        assertEquals("9000", card.setPin());
+        assertEquals("9000", card.verify(PIN));
+        return card;
+    }
+
+    /** The same with a share, and the PIN used up. */
+    static Custodian holding(int mode) throws CardLostException {
+        Custodian card = ready();
+        assertEquals("9000", card.store(mode, SHARE, 200));
+        return card;
     }
 
     String select() throws CardLostException {
@@ -81,21 +101,61 @@ final class Custodian {
 
     /** What is in the card's place for a share, read behind its back. */
     byte[] sharePlace() {
+        return place("share");
+    }
+
+    /** How many bytes other than 00 are in the place for a share that comes in blocks. */
+    int storedSoFar() {
+        int count = 0;
+        for (byte b : place("storing")) {
+            count += b == 0 ? 0 : 1;
+        }
+        return count;
+    }
+
+    private byte[] place(String part) {
+        byte[] aid = HEX.parseHex(AID);
+        Object applet = runtime().lookupApplet(new AID(aid, (short) 0, (byte) aid.length)).getApplet();
+        return ((byte[]) get(get(applet, part), "object")).clone();
+    }
+
+    /** The applet's life cycle state as the platform has it. */
+    String registryState() {
+        return String.format("%02X", runtime().domain().applicationState(HEX.parseHex(AID)));
+    }
+
+    /** From now on the card's security domain does one method in another way. */
+    void instead(String method, Instead.Way way) {
+        Domain domain = Instead.of(Domain.class, runtime().domain(), method, way);
         try {
-            Field field = Card.class.getDeclaredField("runtime");
-            field.setAccessible(true);
-            SimulatorRuntime runtime = (SimulatorRuntime) field.get(card);
-            byte[] aid = HEX.parseHex(AID);
-            Object at = runtime.lookupApplet(new AID(aid, (short) 0, (byte) aid.length)).getApplet();
-            for (String name : new String[] {"share", "object"}) {
-                Field next = at.getClass().getDeclaredField(name);
-                next.setAccessible(true);
-                at = next.get(at);
-            }
-            return ((byte[]) at).clone();
+            field(CardRuntime.class, "domain").set(runtime(), domain);
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    /** The same of its secure channel. */
+    void insteadInChannel(String method, Instead.Way way) {
+        instead("secureChannel", (original, arguments) ->
+                Instead.of(SecureChannelx.class, (SecureChannelx) original.call(), method, way));
+    }
+
+    private CardRuntime runtime() {
+        return (CardRuntime) get(card, "runtime");
+    }
+
+    private static Object get(Object of, String name) {
+        try {
+            return field(of.getClass(), name).get(of);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Field field(Class<?> of, String name) throws ReflectiveOperationException {
+        Field field = of.getDeclaredField(name);
+        field.setAccessible(true);
+        return field;
     }
 
     /** The state without what identifies the card: tries, share, and the rest. */

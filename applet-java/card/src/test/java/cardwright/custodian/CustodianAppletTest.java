@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import cardwright.simulator.CardLostException;
-import java.util.Arrays;
 import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,22 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The custodian's commands, one by one, as docs/protocol/custody.md has them. */
 class CustodianAppletTest {
     private static final HexFormat HEX = HexFormat.of().withUpperCase();
-    private static final byte[] SHARE = Shares.share(3, 16, true);
-
-    /** A card with a PIN, a session of level 33, and the PIN verified. */
-    private static Custodian ready() throws CardLostException {
-        Custodian card = new Custodian().fresh();
-        assertEquals("9000", card.setPin());
-        assertEquals("9000", card.verify(Custodian.PIN));
-        return card;
-    }
-
-    /** The same with a share. */
-    private static Custodian holding(int mode) throws CardLostException {
-        Custodian card = ready();
-        assertEquals("9000", card.store(mode, SHARE, 200));
-        return card;
-    }
+    private static final byte[] SHARE = Custodian.SHARE;
 
     @Test
     void whoItIs() throws CardLostException {
@@ -88,7 +72,7 @@ class CustodianAppletTest {
 
     @Test
     void changedPin() throws CardLostException {
-        Custodian card = ready();
+        Custodian card = Custodian.ready();
         assertEquals("6700", card.secure(0x24, 0, 0, ""));
         assertEquals("6700", card.secure(0x24, 0, 0, "04" + "31323334"));
         assertEquals("6700", card.secure(0x24, 0, 0, "84" + "31323334" + "35363738"));
@@ -105,7 +89,7 @@ class CustodianAppletTest {
 
     @Test
     void blockedPin() throws CardLostException {
-        Custodian card = holding(1);
+        Custodian card = Custodian.holding(1);
         assertEquals("63C2", card.verify("30303030"));
         assertEquals("63C1", card.verify("30303030"));
         assertEquals("63C0", card.secure(0x24, 0, 0, "04" + "30303030" + "35363738"));
@@ -124,7 +108,7 @@ class CustodianAppletTest {
         "16, 32, false, 1"})
     void shareThereAndBack(int n, int keyLength, boolean commitments, int block) throws CardLostException {
         byte[] share = Shares.share(n, keyLength, commitments);
-        Custodian card = ready();
+        Custodian card = Custodian.ready();
         assertEquals("9000", card.store(1, share, block));
         String known = HEX.formatHex(Shares.value(share), 0, 71);
         assertEquals("0F 830103840101E047" + known + "9000", card.fresh().shortState());
@@ -143,7 +127,7 @@ class CustodianAppletTest {
 
     @Test
     void storing() throws CardLostException {
-        Custodian card = ready();
+        Custodian card = Custodian.ready();
         String first = HEX.formatHex(SHARE, 0, 100);
         String rest = HEX.formatHex(SHARE, 100, SHARE.length);
         assertEquals("6A86", card.secure(0x30, 3, 0, first));
@@ -164,7 +148,7 @@ class CustodianAppletTest {
 
     @Test
     void storingTooMuch() throws CardLostException {
-        Custodian card = ready();
+        Custodian card = Custodian.ready();
         for (int block = 0; block < 2; block++) {
             assertEquals("9000", card.secure(0x30, 1, block, "E0".repeat(239)));
         }
@@ -178,7 +162,7 @@ class CustodianAppletTest {
 
     @Test
     void pinIsGoodForOneOperation() throws CardLostException {
-        Custodian card = holding(1);
+        Custodian card = Custodian.holding(1);
         assertEquals("6982", card.secure(0x32, 0, 0, ""));
         card.fresh().verify(Custodian.PIN);
         card.secure(0x32, 0, 0, "");
@@ -187,7 +171,7 @@ class CustodianAppletTest {
 
     @Test
     void reading() throws CardLostException {
-        Custodian card = ready();
+        Custodian card = Custodian.ready();
         assertEquals("6A88", card.secure(0x32, 0, 0, ""));
         assertEquals("9000", card.store(1, SHARE, 200));
         card.verify(Custodian.PIN);
@@ -199,9 +183,35 @@ class CustodianAppletTest {
         assertEquals("6A86", card.secure(0x32, 0, 1, ""));
     }
 
+    /** Whoever opens the next session goes on with nothing that a PIN allowed in this one. */
+    @Test
+    void readingEndsWithTheSession() throws CardLostException {
+        Custodian card = Custodian.holding(1);
+        card.verify(Custodian.PIN);
+        assertTrue(card.secure(0x32, 0, 0, "").endsWith("9000"));
+        card.host.open(0x33);
+        assertEquals("6A86", card.secure(0x32, 0, 1, ""));
+    }
+
+    /** INITIALIZE UPDATE accepted, refused, and answers 6982: to a plain command, and to a wrong MAC. */
+    @ParameterizedTest
+    @CsvSource({"80500000080102030405060708, 9000", "80509900080102030405060708, 6A88", "8050000000, 6700",
+        "8034000000, 6982", "84360000080102030405060708, 6982"})
+    void storingEndsWithTheSession(String command, String status) throws CardLostException {
+        Custodian card = Custodian.ready();
+        assertEquals("9000", card.secure(0x30, 1, 0, HEX.formatHex(SHARE, 0, 100)));
+        assertTrue(card.storedSoFar() > 0);
+        String answer = card.plain(command);
+        assertTrue(answer.endsWith(status), answer);
+        assertEquals(0, card.storedSoFar());
+        card.host.open(0x33);
+        assertEquals("6A86", card.secure(0x30, 0x81, 1, HEX.formatHex(SHARE, 100, SHARE.length)));
+        assertEquals("9000", card.plain("00200000"));
+    }
+
     @Test
     void blindShare() throws CardLostException {
-        Custodian card = holding(2);
+        Custodian card = Custodian.holding(2);
         card.verify(Custodian.PIN);
         assertEquals("6985", card.secure(0x32, 0, 0, ""));
         assertTrue(card.state().contains("840102E047"));
@@ -213,7 +223,7 @@ class CustodianAppletTest {
 
     @Test
     void wiping() throws CardLostException {
-        Custodian card = holding(1);
+        Custodian card = Custodian.holding(1);
         assertEquals("6A86", card.secure(0x34, 2, 0, ""));
         assertEquals("6A86", card.secure(0x34, 0, 1, ""));
         assertEquals("6700", card.secure(0x34, 0, 0, "00"));
@@ -226,7 +236,7 @@ class CustodianAppletTest {
     @ValueSource(ints = {0x01, 0x03, 0x11, 0x13})
     void lowerLevels(int level) throws CardLostException {
         for (int ins : new int[] {0x24, 0x30, 0x32, 0x34}) {
-            Custodian card = holding(1);
+            Custodian card = Custodian.holding(1);
             card.select();
             card.host.open(level);
             assertEquals("6982", card.secure(ins, 0, 0, ""));
@@ -261,105 +271,46 @@ class CustodianAppletTest {
         assertEquals("6882", card.secure(0x36, 0, 0, ""));
     }
 
-    /** Power is lost at every write in turn; the card is as it was before the command, or after it. */
+    /** Other classes than 00, 04, 80, 84; further logical channels do not get here. */
     @ParameterizedTest
-    @CsvSource({"30, 81, ''", "34, 00, ''", "34, 01, ''", "24, 00, 043030303035363738",
-        "24, 00, 043132333435363738"})
-    void tears(String ins, String p1, String data) throws CardLostException {
-        String after = stateAfter(ins, p1, data, Long.MAX_VALUE).replace("survived ", "");
-        String before = ins.equals("30") ? "0F 8301038401009000" : "0F 830103840101E047";
-        String tried = before.replace("830103", "830102");
-        long old = 0;
-        long fresh = 0;
-        for (String state = ""; !state.startsWith("survived"); ) {
-            state = stateAfter(ins, p1, data, old + fresh);
-            if (state.endsWith(after)) {
-                fresh++;
-            } else {
-                // A try is gone before the PIN is compared, and never comes back by a tear.
-                boolean same = state.startsWith(before) || ins.equals("24") && state.startsWith(tried);
-                assertTrue(same, "at " + (old + fresh) + ": " + state);
-                old++;
-            }
+    @ValueSource(strings = {"08", "0C", "10", "14", "88", "8C", "90", "94", "A0", "A4"})
+    void otherClasses(String cla) throws CardLostException {
+        Custodian card = Custodian.ready();
+        for (String ins : new String[] {"20", "36", "34", "50", "82", "A4", "99"}) {
+            assertEquals("6E00", card.plain(cla + ins + "000000"), ins);
         }
-        assertTrue(old > 0 && fresh > 1 && old + fresh > 2, old + " old, " + fresh + " new");
+        // The session goes on.
+        assertEquals("9000", card.plain("00200000"));
+        assertTrue(card.secure(0x36, 0, 0, "").endsWith("9000"));
+        assertEquals(0, card.card.faults());
     }
 
-    /**
-     * What is there after a command in which power was lost at the n-th write: state, and whether the PIN is the old
-     * one.
-     */
-    private static String stateAfter(String ins, String p1, String data, long tear) throws CardLostException {
-        Custodian card = ins.equals("30") ? ready() : holding(1);
-        card.verify(Custodian.PIN);
-        card.card.tearAfter(tear);
-        String survived = "";
-        try {
-            String sent = ins.equals("30") ? HEX.formatHex(SHARE) : data;
-            card.secure(HexFormat.fromHexDigits(ins), HexFormat.fromHexDigits(p1), 0, sent);
-            survived = "survived ";
-        } catch (CardLostException e) {
-            // Power is back below.
-        }
-        card.card.tearAfter(Long.MAX_VALUE);
-        String state = card.fresh().shortState();
-        return survived + state + card.verify(Custodian.PIN);
-    }
-
-    /** A try taken by a wrong PIN stays taken wherever power is lost; none is taken where nothing was compared. */
+    /** A SELECT that selects no applet gets here, as it is and in a session: 6A86. */
     @Test
-    void triesUnderTears() throws CardLostException {
-        boolean[] taken = new boolean[2];
-        for (int at = 0; at < 3; at++) {
-            Custodian card = holding(1);
-            card.card.tearAfter(at);
-            try {
-                card.verify("30303030");
-            } catch (CardLostException e) {
-                // Power is back below.
-            }
-            String tries = card.fresh().plain("00200000");
-            assertTrue(tries.equals("63C3") || tries.equals("63C2"), tries);
-            taken[tries.equals("63C2") ? 1 : 0] = true;
-        }
-        assertTrue(taken[0] && taken[1]);
+    void otherSelects() throws CardLostException {
+        Custodian card = Custodian.ready();
+        assertEquals("6A86", card.plain("00A40000023F00"));
+        assertEquals("6A86", card.plain("00A4020C023F00"));
+        assertEquals("6E00", card.plain("80A40000023F00"));
     }
 
-    /** Nothing of a share stays behind, wherever storing or wiping it is cut off: the next command sees to that. */
-    @ParameterizedTest
-    @CsvSource({"30, 81", "34, 00", "34, 01"})
-    void remains(String ins, String p1) throws CardLostException {
-        boolean partly = false;
-        boolean survived = false;
-        for (long at = 0; !survived; at++) {
-            Custodian card = ins.equals("30") ? ready() : holding(1);
-            card.verify(Custodian.PIN);
-            card.card.tearAfter(at);
-            try {
-                card.secure(HexFormat.fromHexDigits(ins), HexFormat.fromHexDigits(p1), 0,
-                        ins.equals("30") ? HEX.formatHex(SHARE) : "");
-                survived = true;
-            } catch (CardLostException e) {
-                card.card.powerOn();
-            }
-            boolean left = !isErased(card.sharePlace());
-            card.select();
-            if (card.state().contains("840100")) {
-                partly |= left;
-                assertTrue(isErased(card.sharePlace()), "left at " + at);
-            }
+    /** The longest command there is: 255 bytes of data and Le. */
+    @Test
+    void longestCommand() throws CardLostException {
+        Custodian card = Custodian.ready();
+        String data = "31".repeat(255);
+        for (String le : new String[] {"", "00", "FF"}) {
+            assertEquals("6700", card.plain("00200000FF" + data + le));
+            assertEquals("6700", card.plain("80360000FF" + data + le));
+            assertEquals("9000", card.plain("00200000"));
         }
-        assertTrue(partly, "there was nothing to overwrite");
-    }
-
-    private static boolean isErased(byte[] place) {
-        assertEquals(512, place.length);
-        return Arrays.equals(place, new byte[512]);
+        assertEquals("6982", card.plain("84360000FF" + data + "00"));
+        assertEquals(0, card.card.faults());
     }
 
     @Test
     void aNewPinIsNotVerified() throws CardLostException {
-        Custodian card = ready();
+        Custodian card = Custodian.ready();
         assertEquals("9000", card.secure(0x34, 1, 0, ""));
         assertEquals("9000", card.setPin());
         assertEquals("63C3", card.plain("00200000"));

@@ -60,7 +60,9 @@ class EchoAppletTest {
         assertEquals("6700", plain("80EE800000"));
         assertEquals("6D00", plain("8001000000"));
         assertEquals("6E00", plain("00EC000000"));
-        assertEquals("6E00", plain("A0EC000000"));
+        for (String cla : new String[] {"0C", "10", "90", "94", "A0", "A4"}) {
+            assertEquals("6E00", plain(cla + "EC000000"), cla);
+        }
         assertEquals("6882", plain("84EC000000"));
     }
 

@@ -108,7 +108,7 @@ public final class EchoApplet extends Applet {
         }
     }
 
-    /** A SELECT that comes here is one that the runtime found nothing for. */
+    /** A SELECT that comes here has not selected the applet, which has no files to select either. */
     private static void requireCommand(byte cla, byte ins) {
         if (ins == ISO7816.INS_SELECT && cla >= 0) {
             ISOException.throwIt(ISO7816.SW_FILE_NOT_FOUND);
@@ -150,8 +150,9 @@ public final class EchoApplet extends Applet {
         short length = receive(apdu);
         // Without data this byte is Le.
         buffer[ISO7816.OFFSET_LC] = (byte) length;
-        channel.unwrap(buffer, (short) 0, (short) (ISO7816.OFFSET_CDATA + length));
-        return (short) (buffer[ISO7816.OFFSET_LC] & 0xFF);
+        short end = channel.unwrap(buffer, (short) 0, (short) (ISO7816.OFFSET_CDATA + length));
+        // Not what is left in Lc, which is not said anywhere; without data it may be the header's length.
+        return end > ISO7816.OFFSET_CDATA ? (short) (end - ISO7816.OFFSET_CDATA) : (short) 0;
     }
 
     private static short fill(byte[] buffer, short length, short most) {

@@ -1,5 +1,7 @@
 package cardwright.simulator;
 
+import cardwright.simulator.memory.CardClassLoader;
+import cardwright.simulator.memory.PowerLoss;
 import com.licel.jcardsim.utils.BiConsumer;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
@@ -16,11 +18,11 @@ import javacard.framework.ISOException;
 final class Applets {
     private static final ThreadLocal<BiConsumer<Applet, AID>> REGISTRATION = registration();
 
-    private final ClassLoader loader;
+    private final CardClassLoader loader;
     private final Map<String, String> classes = new LinkedHashMap<>();
 
     /** @param loader where the classes are found */
-    Applets(ClassLoader loader) {
+    Applets(CardClassLoader loader) {
         this.loader = loader;
     }
 
@@ -36,10 +38,18 @@ final class Applets {
         }
     }
 
-    /** Makes a class known under a module AID; it has to be there. */
+    /**
+     * Makes a class known under a module AID; it has to be there. Its static fields get their first values now, as a
+     * converter has them in the CAP file.
+     */
     void add(byte[] moduleAid, String className) {
         try {
-            Class<?> found = loader.loadClass(className);
+            Class<?> found = Class.forName(className, true, loader);
+            if (found.getClassLoader() != loader) {
+                throw new IllegalArgumentException(className + (CardClassLoader.isShared(className)
+                        ? " is in a package that is the runtime's own"
+                        : " is on the runtime's class path alone, and has to be on the applets' (--classpath)"));
+            }
             found.getMethod("install", byte[].class, short.class, byte.class);
             if (!Applet.class.isAssignableFrom(found)) {
                 throw new IllegalArgumentException(className + " is no javacard.framework.Applet");
@@ -48,6 +58,8 @@ final class Applets {
             throw new IllegalArgumentException("there is no class " + className + " on the class path given", e);
         } catch (NoSuchMethodException e) {
             throw new IllegalArgumentException(className + " has no method install(byte[], short, byte)", e);
+        } catch (LinkageError e) {
+            throw new IllegalArgumentException(className + " cannot be loaded: " + e, e);
         }
         classes.put(HexFormat.of().formatHex(moduleAid), className);
     }
@@ -57,14 +69,13 @@ final class Applets {
     }
 
     /**
-     * Calls {@code install} with the data of CS 11.5.2.3.7: length and value of the instance AID, of the privileges, of the
-     * application specific parameters.
+     * Calls {@code install}.
      *
-     * @throws ISOException what the applet threw, or 6A80 where it threw something else, did not register once, or did so
-     *     under another AID
+     * @param data what {@link #data} gives
+     * @throws ISOException what the applet threw, or 6A80 where it threw something else, which is the cause then, did
+     *     not register once, or did so under another AID
      */
-    Applet make(byte[] moduleAid, byte[] instanceAid, byte[] privileges, byte[] parameters) {
-        byte[] data = concatenate(instanceAid, privileges, parameters);
+    Applet make(byte[] moduleAid, byte[] instanceAid, byte[] data) {
         Applet[] made = new Applet[1];
         REGISTRATION.set((applet, aid) -> {
             if (made[0] != null || aid != null && !aid.equals(instanceAid, (short) 0, (byte) instanceAid.length)) {
@@ -77,10 +88,7 @@ final class Applets {
             applet.getMethod("install", byte[].class, short.class, byte.class)
                     .invoke(null, data, (short) 0, (byte) data.length);
         } catch (InvocationTargetException e) {
-            if (e.getCause() instanceof Error error) {
-                throw error;
-            }
-            throw e.getCause() instanceof ISOException refused ? refused : new ISOException(ISO7816.SW_WRONG_DATA);
+            throw refusal(e.getCause());
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         } finally {
@@ -92,7 +100,23 @@ final class Applets {
         return made[0];
     }
 
-    private static byte[] concatenate(byte[]... values) {
+    private static ISOException refusal(Throwable thrown) {
+        if (thrown instanceof PowerLoss loss) {
+            throw loss;
+        }
+        if (thrown instanceof ISOException refusal) {
+            return refusal;
+        }
+        ISOException refusal = new ISOException(ISO7816.SW_WRONG_DATA);
+        refusal.initCause(thrown);
+        return refusal;
+    }
+
+    /**
+     * What {@code install} gets (CS 11.5.2.3.7): length and value of the instance AID, of the privileges, of the
+     * application specific parameters.
+     */
+    static byte[] data(byte[]... values) {
         byte[] data = new byte[Arrays.stream(values).mapToInt(value -> value.length + 1).sum()];
         int at = 0;
         for (byte[] value : values) {

@@ -5,7 +5,12 @@ import cardwright.simulator.memory.TransientArrays;
 import java.net.URL;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import javacard.framework.ISOException;
 
 /**
  * A simulated card from the outside: contacts, and what a test may do to it.
@@ -42,23 +47,42 @@ public final class Card {
      * @param random the card's generator; a fresh {@link SecureRandom}, or {@link #seeded} in tests
      * @param classPath where the applets' classes are: directories, with a slash at the end, and archives
      * @param applets the applets on it, installed and selectable
-     * @throws IllegalArgumentException for a class that is not there or is no applet, and an applet that refuses
+     * @throws IllegalArgumentException for a class that is not there, comes from elsewhere than {@code classPath} or is
+     *     no applet, an applet that refuses, an AID that is taken, and more than 32 applets
      */
     public static Card make(Profile profile, SecureRandom random, List<URL> classPath, List<Instance> applets) {
+        check(applets);
         CardClassLoader loader = new CardClassLoader(classPath.toArray(new URL[0]));
         Applets classes = new Applets(loader);
-        for (Instance applet : applets) {
-            classes.add(applet.module(), applet.className());
-        }
         CardRuntime runtime = new CardRuntime(profile, random, classes, new TransientArrays());
-        Domain domain = runtime.within(() -> domain(loader, runtime));
+        Domain domain = runtime.within(() -> {
+            for (Instance applet : applets) {
+                classes.add(applet.module(), applet.className());
+            }
+            return domain(loader, runtime);
+        });
         try {
             runtime.personalize(domain, new ArrayList<>(applets));
-        } catch (javacard.framework.ISOException e) {
+        } catch (ISOException e) {
+            String why = e.getCause() == null ? "" : ": " + e.getCause();
             throw new IllegalArgumentException(
-                    String.format("an applet refuses to be installed with %04X", e.getReason() & 0xFFFF), e);
+                    String.format("an applet refuses to be installed with %04X%s", e.getReason() & 0xFFFF, why), e);
         }
         return new Card(runtime);
+    }
+
+    private static void check(List<Instance> applets) {
+        if (applets.size() > Domain.ROOM) {
+            throw new IllegalArgumentException("a card has room for " + Domain.ROOM + " applets, not " + applets.size());
+        }
+        Set<String> taken = new HashSet<>();
+        taken.add(HexFormat.of().formatHex(Domain.DOMAIN_AID));
+        for (Instance applet : applets) {
+            String aid = HexFormat.of().formatHex(applet.aid());
+            if (!taken.add(aid)) {
+                throw new IllegalArgumentException("the AID " + aid + " is taken, by an applet or by the security domain");
+            }
+        }
     }
 
     /** A generator that repeats itself: for tests alone. */
@@ -122,7 +146,12 @@ public final class Card {
         return runtime.memory().points();
     }
 
-    /** How many exceptions that are no ISOException have left applets and become 6F00. */
+    /** Tells of each exception that {@link #faults} counts, when it happens. */
+    public synchronized void onFault(Consumer<Throwable> listener) {
+        runtime.onFault(listener);
+    }
+
+    /** How many exceptions that are no ISOException have left applets: 6F00 from process, 6A80 from install. */
     public synchronized int faults() {
         return runtime.faults();
     }

@@ -5,8 +5,11 @@ import cardwright.simulator.memory.PowerLoss;
 import cardwright.simulator.memory.TransientArrays;
 import com.licel.jcardsim.base.ApduCase;
 import com.licel.jcardsim.base.SimulatorRuntime;
+import java.lang.reflect.Field;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import javacard.framework.AID;
 import javacard.framework.APDU;
 import javacard.framework.Applet;
@@ -14,6 +17,7 @@ import javacard.framework.AppletEvent;
 import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
 import javacard.framework.TransactionException;
+import javacard.framework.Util;
 import javacardx.apdu.ExtendedLength;
 
 /**
@@ -24,9 +28,11 @@ import javacardx.apdu.ExtendedLength;
  */
 public final class CardRuntime extends SimulatorRuntime implements Platform {
     private static final ThreadLocal<CardRuntime> CURRENT = new ThreadLocal<>();
-    private static final byte[] DOMAIN_AID = {(byte) 0xA0, 0, 0, 1, 0x51, 0, 0, 0};
-    private static final short SW_CHANNEL_NOT_SUPPORTED = 0x6881;
-    private static final short SW_CHAINING_NOT_SUPPORTED = 0x6884;
+    private static final byte INS_MANAGE_CHANNEL = 0x70;
+    /** Bits of a class byte that ISO/IEC 7816-4 or CS 11.1.4 would have clear. */
+    private static final int UNKNOWN_CLASS = 0x28;
+    /** A header, Lc, 255 bytes of data, Le. */
+    private static final int LONGEST_SHORT_COMMAND = 261;
 
     private final Profile profile;
     private final SecureRandom random;
@@ -36,6 +42,7 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
     private Domain domain;
     private int faults;
     private Throwable lastFault;
+    private Consumer<Throwable> faultListener = fault -> {};
 
     CardRuntime(Profile profile, SecureRandom random, Applets classes, TransientArrays transients) {
         super(transients);
@@ -44,8 +51,21 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
         this.classes = classes;
         this.transients = transients;
         memory = new Memory(transients);
+        widen(shortAPDU);
+        changeProtocol(APDU.PROTOCOL_T1);
         transients.exempt(shortAPDU.getBuffer());
         transients.exempt(extendedAPDU.getBuffer());
+    }
+
+    /** jCardSim's buffer has 260 bytes, one too few for the longest short command. */
+    private static void widen(APDU apdu) {
+        try {
+            Field buffer = APDU.class.getDeclaredField("buffer");
+            buffer.setAccessible(true);
+            buffer.set(apdu, new byte[LONGEST_SHORT_COMMAND]);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("this is not the jCardSim that was tested", e);
+        }
     }
 
     /** The card whose command this thread carries out. */
@@ -72,7 +92,7 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
         return domain;
     }
 
-    /** How often an exception that is no ISOException has left an applet, and was answered with 6F00. */
+    /** How often an exception that is no ISOException has left an applet: 6F00 in process, 6A80 in install. */
     int faults() {
         return faults;
     }
@@ -82,11 +102,22 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
         return lastFault;
     }
 
+    /** Tells of each such exception. */
+    void onFault(Consumer<Throwable> listener) {
+        faultListener = listener;
+    }
+
+    private void fault(Throwable fault) {
+        faults++;
+        lastFault = fault;
+        faultListener.accept(fault);
+    }
+
     /** The card is new: its security domain, then an applet for each of the others. */
     void personalize(Domain issuer, Iterable<Card.Instance> instances) {
         within(() -> {
             domain = issuer;
-            put(DOMAIN_AID, (Applet) issuer);
+            put(Domain.DOMAIN_AID, (Applet) issuer);
             for (Card.Instance instance : instances) {
                 install(instance.module(), instance.aid(), new byte[] {0}, instance.parameters());
                 issuer.adopt(instance.module(), instance.aid());
@@ -97,7 +128,7 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
     }
 
     /** Runs on the current thread as this card. */
-    <T> T within(java.util.function.Supplier<T> work) {
+    <T> T within(Supplier<T> work) {
         CardRuntime before = CURRENT.get();
         CURRENT.set(this);
         activateSimulatorRuntimeInstance();
@@ -116,7 +147,7 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
             selecting = false;
             responseBufferSize = 0;
             Arrays.fill(responseBuffer, (byte) 0);
-            currentAID = aid(DOMAIN_AID);
+            currentAID = aid(Domain.DOMAIN_AID);
             return null;
         });
     }
@@ -144,8 +175,7 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
         } catch (PowerLoss e) {
             return null;
         } catch (RuntimeException | Error e) {
-            faults++;
-            lastFault = e;
+            fault(e);
             sw = ISO7816.SW_UNKNOWN;
         }
         if (memory.lost()) {
@@ -176,21 +206,29 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
         if (command.length < 4) {
             throw new ISOException(ISO7816.SW_WRONG_LENGTH);
         }
-        checkClass(command[0] & 0xFF);
+        checkChannel(command[0] & 0xFF);
         ApduCase form = form(command);
-        boolean select = command[0] == 0 && command[1] == ISO7816.INS_SELECT;
+        if (command[0] == 0 && command[1] == INS_MANAGE_CHANNEL) {
+            throw new ISOException(ISO7816.SW_LOGICAL_CHANNEL_NOT_SUPPORTED);
+        }
+        boolean select = isSelection(command);
         if (select) {
             select(command, form);
         }
         Applet applet = getApplet(currentAID);
+        if (applet == null) {
+            throw new ISOException(ISO7816.SW_APPLET_SELECT_FAILED);
+        }
         if (form.isExtended() && !(applet instanceof ExtendedLength)) {
-            throw new ISOException(ISO7816.SW_WRONG_LENGTH);
+            throw new ISOException(malformed(command[0]));
         }
         usingExtendedAPDUs = form.isExtended();
         APDU apdu = getCurrentAPDU();
         try {
             selecting = select;
             if (select && !accepts(applet)) {
+                // Now no application is selected (JCRE 4.5.2).
+                currentAID = null;
                 throw new ISOException(ISO7816.SW_APPLET_SELECT_FAILED);
             }
             resetAPDU(apdu, form, command);
@@ -201,50 +239,81 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
         }
     }
 
-    private static void checkClass(int cla) {
-        boolean furtherChannel = (cla & 0x40) != 0;
-        if (cla == 0xFF || !furtherChannel && (cla & 0x28) != 0) {
+    /**
+     * Refuses what is for a further logical channel (CS 11.1.4). Any other class is the selected applet's affair
+     * (JCRE 4.3), FF excepted, which is none.
+     */
+    private static void checkChannel(int cla) {
+        if (cla == 0xFF) {
             throw new ISOException(ISO7816.SW_CLA_NOT_SUPPORTED);
         }
-        if (furtherChannel || (cla & 0x03) != 0) {
-            throw new ISOException(SW_CHANNEL_NOT_SUPPORTED);
-        }
-        if ((cla & 0x10) != 0) {
-            throw new ISOException(SW_CHAINING_NOT_SUPPORTED);
+        boolean numbered = (cla & (0x60 | UNKNOWN_CLASS)) == 0;
+        if ((cla & 0x40) != 0 || numbered && (cla & 0x03) != 0) {
+            throw new ISOException(ISO7816.SW_LOGICAL_CHANNEL_NOT_SUPPORTED);
         }
     }
 
     private static ApduCase form(byte[] command) {
         try {
-            return ApduCase.getCase(command);
+            ApduCase form = ApduCase.getCase(command);
+            boolean data = form == ApduCase.Case3Extended || form == ApduCase.Case4Extended;
+            // jCardSim takes a length for a number with a sign.
+            if (!data || Util.getShort(command, ISO7816.OFFSET_CDATA) > 0) {
+                return form;
+            }
         } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
-            throw new ISOException(ISO7816.SW_WRONG_LENGTH);
+            // Said below.
         }
+        throw new ISOException(malformed(command[0]));
     }
 
-    /** SELECT by AID (CS 11.9); whatever comes of it, the session ends. */
+    /** The status word of what cannot be handed to an applet: in this matter, the class goes before the length. */
+    private static short malformed(byte cla) {
+        return (cla & UNKNOWN_CLASS) != 0 ? ISO7816.SW_CLA_NOT_SUPPORTED : ISO7816.SW_WRONG_LENGTH;
+    }
+
+    /** SELECT by AID, the first or only occurrence (JCRE 4.5.2). Any other SELECT is the selected applet's affair. */
+    private static boolean isSelection(byte[] command) {
+        return command[0] == 0 && command[1] == ISO7816.INS_SELECT && command[2] == 4 && (command[3] & 0xE3) == 0;
+    }
+
+    /**
+     * Selects an application; whatever comes of it, the session ends. JCRE 4.5.2 hands an AID that there is not to the
+     * selected applet; on a GlobalPlatform card that is answered by the runtime, with 6A82 (CS 11.9.3.2).
+     */
     private void select(byte[] command, ApduCase form) {
         domain.endSession();
-        if (command[2] != 4 || command[3] != 0) {
-            throw new ISOException(ISO7816.SW_INCORRECT_P1P2);
-        }
         boolean named = form != ApduCase.Case1 && form != ApduCase.Case2;
-        AID found = named ? find(command, form) : aid(DOMAIN_AID);
+        AID found = named ? find(command, form) : aid(Domain.DOMAIN_AID);
         if (found == null || !domain.selectable(bytes(found))) {
             throw new ISOException(ISO7816.SW_FILE_NOT_FOUND);
         }
-        try {
-            getApplet(currentAID).deselect();
-        } catch (RuntimeException e) {
+        Applet gone = getApplet(currentAID);
+        if (gone != null) {
             // The runtime goes on whatever an applet says at its end (JCRE 4.3).
-            faults++;
-            lastFault = e;
-        }
-        if (memory.inTransaction()) {
-            memory.abort();
+            shielded(() -> {
+                gone.deselect();
+                return true;
+            });
         }
         transients.clearForDeselect();
         currentAID = found;
+    }
+
+    /** A call of an applet's that ends in any way; false for an exception. What it left open is taken back. */
+    private boolean shielded(Supplier<Boolean> call) {
+        try {
+            return call.get();
+        } catch (PowerLoss e) {
+            throw e;
+        } catch (Throwable e) {
+            fault(e);
+            return false;
+        } finally {
+            if (memory.inTransaction() && !memory.lost()) {
+                memory.abort();
+            }
+        }
     }
 
     /** The application with this AID, else the first whose AID begins so. */
@@ -265,22 +334,12 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
     }
 
     private boolean accepts(Applet applet) {
-        try {
-            return applet.select();
-        } catch (RuntimeException e) {
-            faults++;
-            lastFault = e;
-            return false;
-        } finally {
-            if (memory.inTransaction() && !memory.lost()) {
-                memory.abort();
-            }
-        }
+        return shielded(applet::select);
     }
 
     private byte[] response(short sw) {
         int kind = sw & 0xFF00;
-        boolean data = sw == ISO7816.SW_NO_ERROR || kind == 0x6100 || kind == 0x6200 || kind == 0x6300;
+        boolean data = (sw & 0xF000) == 0x9000 || kind == 0x6100 || kind == 0x6200 || kind == 0x6300;
         int length = data ? responseBufferSize : 0;
         byte[] response = Arrays.copyOf(responseBuffer, length + 2);
         response[length] = (byte) (sw >> 8);
@@ -299,7 +358,14 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
 
     private void put(byte[] aid, Applet applet) {
         AID key = aid(aid);
-        memory.effect(() -> applets.put(key, new ApplicationInstance(key, applet)), () -> applets.remove(key));
+        ApplicationInstance replaced = applets.get(key);
+        memory.effect(() -> applets.put(key, new ApplicationInstance(key, applet)), () -> {
+            if (replaced == null) {
+                applets.remove(key);
+            } else {
+                applets.put(key, replaced);
+            }
+        });
     }
 
     @Override
@@ -314,7 +380,7 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
 
     @Override
     public byte[] selectedAid() {
-        return bytes(currentAID);
+        return currentAID == null ? new byte[0] : bytes(currentAID);
     }
 
     @Override
@@ -324,20 +390,65 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
 
     @Override
     public void install(byte[] moduleAid, byte[] instanceAid, byte[] privileges, byte[] parameters) {
-        put(instanceAid, classes.make(moduleAid, instanceAid, privileges, parameters));
+        byte[] data = Applets.data(instanceAid, privileges, parameters);
+        transients.exempt(data);
+        Applet made = as(instanceAid, () -> {
+            try {
+                return classes.make(moduleAid, instanceAid, data);
+            } catch (ISOException e) {
+                if (e.getCause() != null) {
+                    fault(e.getCause());
+                }
+                throw e;
+            } finally {
+                if (memory.inTransaction() && !memory.lost()) {
+                    memory.abort();
+                }
+            }
+        });
+        put(instanceAid, made);
+    }
+
+    /** Runs in this application's context, as JCRE has it for install and uninstall. */
+    private <T> T as(byte[] aid, Supplier<T> work) {
+        AID before = currentAID;
+        boolean wasSelecting = selecting;
+        currentAID = aid(aid);
+        selecting = false;
+        try {
+            return work.get();
+        } finally {
+            currentAID = before;
+            selecting = wasSelecting;
+        }
+    }
+
+    @Override
+    public void uninstall(byte[] instanceAid) {
+        if (getApplet(aid(instanceAid)) instanceof AppletEvent watcher) {
+            as(instanceAid, () -> shielded(() -> {
+                watcher.uninstall();
+                return true;
+            }));
+        }
     }
 
     @Override
     public void delete(byte[] instanceAid) {
         AID key = aid(instanceAid);
         ApplicationInstance gone = applets.get(key);
-        if (gone == null) {
-            return;
+        if (gone != null) {
+            memory.effect(() -> applets.remove(key), () -> applets.put(key, gone));
         }
-        memory.effect(() -> applets.remove(key), () -> applets.put(key, gone));
-        if (gone.getApplet() instanceof AppletEvent watcher) {
-            watcher.uninstall();
-        }
+    }
+
+    @Override
+    public void writeThrough(byte[] target, int value) {
+        memory.unconditional(() -> {
+            for (int i = 0; i < target.length; i++) {
+                target[i] = (byte) (value >> 8 * (target.length - 1 - i));
+            }
+        });
     }
 
     @Override

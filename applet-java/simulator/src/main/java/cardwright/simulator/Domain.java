@@ -9,6 +9,11 @@ import org.globalplatform.SecureChannelx;
  * persistent memory, and it uses {@code JCSystem} for what is transient or has to be whole.
  */
 public interface Domain {
+    /** The domain's own AID. */
+    byte[] DOMAIN_AID = {(byte) 0xA0, 0, 0, 1, 0x51, 0, 0, 0};
+    /** How many applications its registry has room for. */
+    short ROOM = 32;
+
     /** Makes the domain's registry entry for an applet that the runner put on the card at its birth: SELECTABLE. */
     void adopt(byte[] moduleAid, byte[] instanceAid);
 

@@ -7,12 +7,18 @@ import java.io.PrintStream;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** The command line: makes cards and lets them dial in to virtual readers. */
 public final class Main {
     private static final int USAGE = 2;
+
+    /** The faults that have been printed. */
+    private static final Set<String> TOLD = ConcurrentHashMap.newKeySet();
 
     private Main() {}
 
@@ -30,6 +36,10 @@ public final class Main {
             run(options, console);
         } catch (IllegalArgumentException e) {
             System.err.println("error: " + e.getMessage());
+            Throwable applets = e.getCause() == null ? null : e.getCause().getCause();
+            if (applets != null) {
+                applets.printStackTrace();
+            }
             System.err.println("java -jar cardwright-simulator.jar --help shows what there is.");
             System.exit(USAGE);
         }
@@ -61,7 +71,17 @@ public final class Main {
     private static Card card(Options options, Words words, int number) {
         SecureRandom random = options.seed() == null ? new SecureRandom() : Card.seeded(seed(options.seed(), number));
         Profile profile = words.card(number, random);
-        return Card.make(profile, random, options.classPath(), options.applets());
+        Card card = Card.make(profile, random, options.classPath(), options.applets());
+        card.onFault(fault -> tell(number, fault));
+        return card;
+    }
+
+    /** An applet's author has to know what 6F00 was; the same fault of the same place is told once. */
+    private static void tell(int card, Throwable fault) {
+        if (TOLD.add(fault + Arrays.toString(Arrays.copyOf(fault.getStackTrace(), 1)))) {
+            System.err.printf("card %d: an exception left an applet%n", card);
+            fault.printStackTrace();
+        }
     }
 
     private static byte[] seed(byte[] seed, int card) {

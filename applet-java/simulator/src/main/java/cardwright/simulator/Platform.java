@@ -10,7 +10,10 @@ public interface Platform {
     /** The card's own generator: no two cards have the same but where a test asks for that. */
     SecureRandom random();
 
-    /** The AID of the application that is selected: the one that a session belongs to. */
+    /**
+     * The AID of the application that is selected, the one that a session belongs to; or of the one that is being
+     * installed. Empty where there is none.
+     */
     byte[] selectedAid();
 
     /** Whether the runner was told of an applet class with this module AID. */
@@ -19,7 +22,8 @@ public interface Platform {
     /**
      * Makes an instance: calls the class's {@code install}, which finds no transaction open and may use its own. It counts
      * as being on the card once the domain has a registry entry for it ({@link Domain#applicationState}), so the domain
-     * calls this first and writes its entry after it, in one step. One that no entry follows is replaced by the next.
+     * calls this first and writes its entry after it, in one step. One that no entry follows is replaced by the next. A
+     * transaction that {@code install} leaves open is aborted.
      *
      * @param moduleAid a class that the runner was told of
      * @param instanceAid 5 to 16 bytes, without a registry entry so far
@@ -29,6 +33,12 @@ public interface Platform {
      */
     void install(byte[] moduleAid, byte[] instanceAid, byte[] privileges, byte[] parameters);
 
-    /** Forgets an instance, behind the domain's deletion of its registry entry; calls the applet's {@code uninstall}. */
+    /** Calls the applet's {@code uninstall}, with no transaction open. Nothing it does stops its deletion. */
+    void uninstall(byte[] instanceAid);
+
+    /** Forgets an instance, behind the domain's deletion of its registry entry. */
     void delete(byte[] instanceAid);
+
+    /** Fills a persistent array with a number, big-endian: whole or not at all, and in no transaction. */
+    void writeThrough(byte[] target, int value);
 }

@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import cardwright.fixture.StateApplet;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -105,22 +104,17 @@ class CardTest {
     }
 
     @Test
-    void whatAnAppletThrowsIs6F00AndCounted() throws CardLostException {
-        Card card = card(new SecureRandom());
-        // PIN data longer than the APDU says: the check reads behind the array.
-        assertEquals(0, card.faults());
-        assertEquals("9000", answer(card, "80100100"));
-        assertEquals("63C2", answer(card, "8040000001FF"));
-    }
-
-    @Test
     void selection() throws CardLostException {
         Card card = unselected(new SecureRandom());
         assertEquals("6D00", answer(card, "8020000000"), "the security domain is selected first");
         assertEquals("6A82", answer(card, "00A4040007F0435752545355"));
         assertEquals("6A86", answer(card, "00A4040107" + TestCards.AID));
+        assertEquals("6A86", answer(card, "00A4040C08A000000151000000"));
+        assertEquals("6A86", answer(card, "00A40000023F00"));
         assertEquals("6881", answer(card, "01A4040007" + TestCards.AID));
         assertEquals("6E00", answer(card, "20A4040007" + TestCards.AID));
+        assertEquals("6E00", answer(card, "20A404000701"), "a class goes before a length");
+        assertEquals("6884", answer(card, "90CA004200"));
         assertEquals("6700", answer(card, "00A404"));
         assertEquals("9000", answer(card, "00A4040007" + TestCards.AID + "00"));
         assertEquals("9000", answer(card, "80101100"));
@@ -156,6 +150,5 @@ class CardTest {
             thread.join();
         }
         assertArrayEquals(new int[CARDS], wrong);
-        assertEquals(StateApplet.COMMIT, 0);
     }
 }

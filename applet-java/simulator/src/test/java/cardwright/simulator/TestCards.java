@@ -1,5 +1,6 @@
 package cardwright.simulator;
 
+import cardwright.fixture.RoughApplet;
 import cardwright.fixture.StateApplet;
 import java.io.PrintStream;
 import java.net.URL;
@@ -36,11 +37,20 @@ public final class TestCards {
 
     /** A new card with the applet. */
     public static Card unselected(SecureRandom random) {
+        return with(random, StateApplet.class);
+    }
+
+    /** A new card with {@link RoughApplet}, of this kind. */
+    public static Card rough(int kind) {
+        return with(new SecureRandom(), RoughApplet.class, (byte) kind);
+    }
+
+    private static Card with(SecureRandom random, Class<?> type, byte... parameters) {
         byte[] serial = new byte[4];
         random.nextBytes(serial);
         byte[] aid = HexFormat.of().parseHex(AID);
-        URL classes = StateApplet.class.getProtectionDomain().getCodeSource().getLocation();
-        Card.Instance applet = new Card.Instance(aid, aid, StateApplet.class.getName(), new byte[0]);
+        URL classes = type.getProtectionDomain().getCodeSource().getLocation();
+        Card.Instance applet = new Card.Instance(aid, aid, type.getName(), parameters);
         return Card.make(Profile.standard(serial), random, List.of(classes), List.of(applet));
     }
 

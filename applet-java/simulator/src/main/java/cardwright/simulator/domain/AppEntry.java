@@ -1,5 +1,6 @@
 package cardwright.simulator.domain;
 
+import cardwright.simulator.Domain;
 import java.util.Arrays;
 import javacard.framework.AID;
 import javacard.framework.ISO7816;
@@ -76,7 +77,7 @@ final class AppEntry implements GPRegistryEntry {
 
     @Override
     public boolean isAssociated(AID securityDomain) {
-        return securityDomain.equals(Registry.DOMAIN_AID, (short) 0, (byte) Registry.DOMAIN_AID.length);
+        return securityDomain.equals(Domain.DOMAIN_AID, (short) 0, (byte) Domain.DOMAIN_AID.length);
     }
 
     @Override

@@ -1,6 +1,8 @@
 package cardwright.simulator.domain;
 
+import cardwright.simulator.Domain;
 import cardwright.simulator.Platform;
+import cardwright.simulator.scp.CardSession;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,23 +34,26 @@ final class CardContent {
 
     private final Platform platform;
     private final Registry registry;
-    /** Where the next GET STATUS goes on; 0 where the last one told all. */
+    /** Where the next GET STATUS of the session in {@link #lister} goes on; 0 where the last one told all. */
     private final short[] next;
+    private final Object[] lister;
 
     CardContent(Platform platform, Registry registry) {
         this.platform = platform;
         this.registry = registry;
         next = JCSystem.makeTransientShortArray((short) 1, JCSystem.CLEAR_ON_DESELECT);
+        lister = JCSystem.makeTransientObjectArray((short) 1, JCSystem.CLEAR_ON_DESELECT);
     }
 
     /**
      * GET STATUS (CS 11.4), the data objects' form, the search by the beginning of an AID.
      *
+     * @param session what asks: another one than began the list cannot go on with it
      * @param most bytes that the answer may have
      * @return 9000, or 6310 where P2 = 03 brings more
      * @throws ISOException 6A86 P1 or P2; 6A80 no AID to search; 6A88 for nothing found
      */
-    short getStatus(int p1, int p2, byte[] data, int most, ByteArrayOutputStream out) {
+    short getStatus(CardSession session, int p1, int p2, byte[] data, int most, ByteArrayOutputStream out) {
         boolean known = p1 == DOMAIN || p1 == APPLICATIONS || p1 == LOAD_FILES || p1 == LOAD_FILES_AND_MODULES;
         if ((p2 & ~1) != 2 || !known) {
             throw new ISOException(ISO7816.SW_INCORRECT_P1P2);
@@ -58,10 +63,11 @@ final class CardContent {
             throw new ISOException(ISO7816.SW_WRONG_DATA);
         }
         boolean first = (p2 & 1) == 0;
-        short start = first ? 0 : next[0];
+        short start = first || lister[0] != session ? 0 : next[0];
         next[0] = 0;
-        if (p1 == DOMAIN && first && begins(Registry.DOMAIN_AID, wanted)) {
-            append(out, Registry.DOMAIN_AID, registry.cardState(), DOMAIN_PRIVILEGES);
+        lister[0] = session;
+        if (p1 == DOMAIN && first && begins(Domain.DOMAIN_AID, wanted)) {
+            append(out, Domain.DOMAIN_AID, registry.cardState(), DOMAIN_PRIVILEGES);
         }
         boolean searches = p1 == APPLICATIONS && (first || start > 0);
         for (short i = start; searches && i < registry.count(); i++) {
@@ -190,12 +196,13 @@ final class CardContent {
         if (!platform.knows(module)) {
             throw new ISOException(Status.REFERENCE_NOT_FOUND);
         }
-        boolean taken = registry.find(entry.aid) != null || Arrays.equals(entry.aid, Registry.DOMAIN_AID);
+        boolean taken = registry.find(entry.aid) != null || Arrays.equals(entry.aid, Domain.DOMAIN_AID);
         if (taken || (privileges[0] & SECURITY_DOMAIN) != 0) {
             throw new ISOException(ISO7816.SW_WRONG_DATA);
         }
         byte[] specific = Tlv.find(parameters, TAG_PARAMETERS);
         registry.needRoom();
+        next[0] = 0;
         // The applet may use a transaction of its own, so none is open yet. It is on the card once the registry has it.
         platform.install(module, entry.aid, privileges, specific == null ? new byte[0] : specific);
         JCSystem.beginTransaction();
@@ -212,10 +219,13 @@ final class CardContent {
     void delete(byte[] data, ByteArrayOutputStream out) {
         byte[] aid = Tlv.find(data, TAG_AID);
         needAid(aid);
-        if (Arrays.equals(aid, Registry.DOMAIN_AID)) {
+        if (Arrays.equals(aid, Domain.DOMAIN_AID)) {
             throw new ISOException(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }
         AppEntry entry = application(aid);
+        next[0] = 0;
+        // The applet may use a transaction of its own.
+        platform.uninstall(aid);
         JCSystem.beginTransaction();
         registry.remove(entry);
         platform.delete(aid);

@@ -74,7 +74,7 @@ final class DomainChannel implements SecureChannelx {
         if (set == null) {
             throw new ISOException(Status.REFERENCE_NOT_FOUND);
         }
-        if (set.tries == 0) {
+        if (set.tries[0] == 0) {
             throw new ISOException(Status.BLOCKED);
         }
         boolean pseudoRandom = (profile.i() & 0x10) != 0;

@@ -54,7 +54,7 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
     /** A new card's security domain, with the profile's initial keys. */
     public IssuerSecurityDomain(Platform platform) {
         this.platform = platform;
-        keySets = new KeySets(platform.profile().kvn(), platform.profile().keyLength(), platform.profile().tries());
+        keySets = new KeySets(platform);
         registry = new Registry(platform);
         content = new CardContent(platform, registry);
         channel = new DomainChannel(platform, keySets);
@@ -89,6 +89,7 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
      */
     private void answer(APDU apdu) {
         byte[] buffer = apdu.getBuffer();
+        checkClass(buffer[ISO7816.OFFSET_CLA]);
         int ins = buffer[ISO7816.OFFSET_INS] & 0xFF;
         boolean secured = DomainChannel.secured(buffer[ISO7816.OFFSET_CLA]);
         if (ins == GET_RESPONSE && !secured) {
@@ -99,6 +100,9 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
         short lc = apdu.setIncomingAndReceive();
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         if (selectingApplet()) {
+            if (buffer[ISO7816.OFFSET_P2] != 0) {
+                throw new ISOException(ISO7816.SW_INCORRECT_P1P2);
+            }
             send(apdu, out, select(out), false);
             return;
         }
@@ -110,6 +114,16 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
         byte[] data = Arrays.copyOfRange(buffer, ISO7816.OFFSET_CDATA, ISO7816.OFFSET_CDATA + lc);
         short sw = dispatch(buffer, secured, wrapped, data, out);
         send(apdu, out, sw, wrapped);
+    }
+
+    /** The classes of CS 11.1.4 on the basic channel, without chaining. */
+    private static void checkClass(byte cla) {
+        if ((cla & 0x28) != 0) {
+            throw new ISOException(ISO7816.SW_CLA_NOT_SUPPORTED);
+        }
+        if ((cla & 0x10) != 0) {
+            throw new ISOException(ISO7816.SW_COMMAND_CHAINING_NOT_SUPPORTED);
+        }
     }
 
     /**
@@ -143,7 +157,10 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
             throw new ISOException(ISO7816.SW_CLA_NOT_SUPPORTED);
         }
         if (ins == SELECT) {
-            return selectUnderSecureMessaging(p1, p2, data, out);
+            return selectHere(p1, p2, data, out);
+        }
+        if (ins == MANAGE_CHANNEL) {
+            throw new ISOException(ISO7816.SW_LOGICAL_CHANNEL_NOT_SUPPORTED);
         }
         if (!isAllowed(ins)) {
             throw new ISOException(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
@@ -193,7 +210,7 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
         }
         switch (ins) {
             case GET_STATUS -> {
-                return content.getStatus(p1, p2, data, capacity(session), out);
+                return content.getStatus(session, p1, p2, data, capacity(session), out);
             }
             case PUT_KEY -> PutKey.process(keySets, session, p1, p2, data, out);
             case DELETE -> delete(p1, p2, data, out);
@@ -232,19 +249,20 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
     /** The answer to SELECT: AID, and that a command brings 255 bytes of data at most. */
     private short select(ByteArrayOutputStream out) {
         ByteArrayOutputStream fci = new ByteArrayOutputStream();
-        Tlv.append(fci, 0x84, Registry.DOMAIN_AID);
+        Tlv.append(fci, 0x84, Domain.DOMAIN_AID);
         Tlv.append(fci, 0xA5, HexFormat.of().parseHex("9F6501FF"));
         Tlv.append(out, 0x6F, fci.toByteArray());
         return registry.cardState() == GPSystem.CARD_LOCKED ? Status.CARD_LOCKED : Status.OK;
     }
 
     /**
-     * SELECT with a MAC, which the runtime does not see through: it can name this application alone. Whatever comes of
-     * it, the session ends, after the answer.
+     * A SELECT that the runtime leaves to the domain: with a MAC, which it does not see through, it can name this
+     * application alone; or with other parameters, which this domain has none of (CS 11.9.2). Whatever comes of it, the
+     * session ends, after the answer.
      */
-    private short selectUnderSecureMessaging(int p1, int p2, byte[] aid, ByteArrayOutputStream out) {
+    private short selectHere(int p1, int p2, byte[] aid, ByteArrayOutputStream out) {
         boolean named = p1 == 4 && p2 == 0;
-        if (named && (aid.length == 0 || Arrays.equals(aid, Registry.DOMAIN_AID))) {
+        if (named && (aid.length == 0 || Arrays.equals(aid, Domain.DOMAIN_AID))) {
             return select(out);
         }
         channel.resetSecurity();
@@ -331,7 +349,7 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
 
     @Override
     public boolean selectable(byte[] aid) {
-        if (Arrays.equals(aid, Registry.DOMAIN_AID)) {
+        if (Arrays.equals(aid, Domain.DOMAIN_AID)) {
             return true;
         }
         AppEntry entry = registry.find(aid);
@@ -340,7 +358,7 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
 
     @Override
     public byte applicationState(byte[] aid) {
-        if (Arrays.equals(aid, Registry.DOMAIN_AID)) {
+        if (Arrays.equals(aid, Domain.DOMAIN_AID)) {
             return registry.cardState();
         }
         AppEntry entry = registry.find(aid);

@@ -9,10 +9,10 @@ final class KeySetEntry {
     short kvn;
     /** Bytes of each key. */
     short keyLength;
-    /** Authentications that may still fail. */
-    short tries;
-    /** The sequence counter behind pseudo-random challenges. */
-    int counter;
+    /** Authentications that may still fail, one byte. */
+    final byte[] tries = new byte[1];
+    /** The sequence counter behind pseudo-random challenges, big-endian. */
+    final byte[] counter = new byte[3];
     /** Later sets have higher numbers. */
     int order;
     /** Key-ENC, Key-MAC, Key-DEK, one behind the other. */

@@ -1,5 +1,6 @@
 package cardwright.simulator.domain;
 
+import cardwright.simulator.Platform;
 import java.io.ByteArrayOutputStream;
 import java.util.Arrays;
 import javacard.framework.ISO7816;
@@ -16,18 +17,19 @@ final class KeySets {
     private static final int COUNTER_MAX = 0xFF_FFFF;
     private static final byte AES = (byte) 0x88;
 
-    private final short tries;
+    private final Platform platform;
+    private final byte tries;
     private final KeySetEntry[] sets = new KeySetEntry[COUNT];
 
     /**
      * With the set of a new card: the public test keys 40 41 42 ..., the same for all three.
      *
-     * @param kvn version number of the set
-     * @param keyLength bytes of each key
-     * @param tries authentications that may fail in a row
+     * @param platform the card, whose profile says number and size of the keys, and how many authentications may fail
      */
-    KeySets(int kvn, int keyLength, int tries) {
-        this.tries = (short) tries;
+    KeySets(Platform platform) {
+        this.platform = platform;
+        int keyLength = platform.profile().keyLength();
+        tries = (byte) platform.profile().tries();
         for (short i = 0; i < COUNT; i++) {
             sets[i] = new KeySetEntry();
         }
@@ -35,7 +37,7 @@ final class KeySets {
         for (int i = 0; i < 3 * keyLength; i++) {
             keys.write(0x40 + i % keyLength);
         }
-        write(sets[0], (short) kvn, (short) keyLength, 0, Arrays.copyOf(keys.toByteArray(), KeySetEntry.ROOM));
+        write(sets[0], (short) platform.profile().kvn(), (short) keyLength, 0, Arrays.copyOf(keys.toByteArray(), KeySetEntry.ROOM));
     }
 
     /** The set with this version number, or null. */
@@ -68,26 +70,29 @@ final class KeySets {
         return null;
     }
 
-    /** Moves a set's sequence counter on, in one write; 6982 at its end. */
+    /** Moves a set's sequence counter on, in one write that no transaction holds back; 6982 at its end. */
     int advance(KeySetEntry set) {
-        if (set.counter >= COUNTER_MAX) {
+        byte[] counter = set.counter;
+        int value = (counter[0] & 0xFF) << 16 | (counter[1] & 0xFF) << 8 | counter[2] & 0xFF;
+        if (value >= COUNTER_MAX) {
             throw new ISOException(ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED);
         }
-        set.counter = set.counter + 1;
-        return set.counter;
+        value++;
+        platform.writeThrough(counter, value);
+        return value;
     }
 
     /** Takes a try away, in one write that no transaction holds back; 6983 where none is left. */
     void takeTry(KeySetEntry set) {
-        if (set.tries == 0) {
+        if (set.tries[0] == 0) {
             throw new ISOException(Status.BLOCKED);
         }
-        set.tries = (short) (set.tries - 1);
+        platform.writeThrough(set.tries, (set.tries[0] & 0xFF) - 1);
     }
 
-    /** Gives all tries back. */
+    /** Gives all tries back, likewise. */
     void restoreTries(KeySetEntry set) {
-        set.tries = tries;
+        platform.writeThrough(set.tries, tries);
     }
 
     /**
@@ -160,8 +165,8 @@ final class KeySets {
     private void write(KeySetEntry set, short kvn, short keyLength, int order, byte[] keys) {
         set.kvn = kvn;
         set.keyLength = keyLength;
-        set.tries = tries;
-        set.counter = 0;
+        set.tries[0] = tries;
+        Util.arrayFill(set.counter, (short) 0, (short) 3, (byte) 0);
         set.order = order;
         Util.arrayCopy(keys, (short) 0, set.keys, (short) 0, KeySetEntry.ROOM);
     }
@@ -169,8 +174,8 @@ final class KeySets {
     private static void wipe(KeySetEntry set) {
         set.kvn = 0;
         set.keyLength = 0;
-        set.tries = 0;
-        set.counter = 0;
+        set.tries[0] = 0;
+        Util.arrayFill(set.counter, (short) 0, (short) 3, (byte) 0);
         set.order = 0;
         Util.arrayCopy(new byte[KeySetEntry.ROOM], (short) 0, set.keys, (short) 0, KeySetEntry.ROOM);
     }

@@ -1,5 +1,6 @@
 package cardwright.simulator.domain;
 
+import cardwright.simulator.Domain;
 import cardwright.simulator.Platform;
 import java.util.Arrays;
 import javacard.framework.ISOException;
@@ -8,13 +9,9 @@ import org.globalplatform.GPSystem;
 
 /** What the security domain knows of the card and its applications (CS 6.4, 5.1). */
 final class Registry {
-    static final byte[] DOMAIN_AID = {(byte) 0xA0, 0, 0, 1, 0x51, 0, 0, 0};
-
-    private static final short ROOM = 32;
-
     private final Platform platform;
     /** The oldest first. */
-    private final AppEntry[] applications = new AppEntry[ROOM];
+    private final AppEntry[] applications = new AppEntry[Domain.ROOM];
     private short count;
     private byte cardState = GPSystem.CARD_OP_READY;
 
@@ -79,7 +76,7 @@ final class Registry {
 
     /** 6A84 where one more entry has no room. */
     void needRoom() {
-        if (count == ROOM) {
+        if (count == Domain.ROOM) {
             throw new ISOException(Status.NO_MEMORY);
         }
     }

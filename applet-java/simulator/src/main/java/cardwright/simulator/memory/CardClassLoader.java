@@ -4,6 +4,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.net.URLConnection;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -21,7 +24,8 @@ public final class CardClassLoader extends URLClassLoader {
         "java.", "javax.", "javacard.", "javacardx.", "org.globalplatform.", "com.licel.", "org.objectweb.asm.",
         "cardwright.simulator."
     };
-    private static final Map<String, byte[]> WOVEN = new ConcurrentHashMap<>();
+    /** By class file, so that an archive that was made anew is read anew. */
+    private static final Map<ByteBuffer, byte[]> WOVEN = new ConcurrentHashMap<>();
 
     static {
         registerAsParallelCapable();
@@ -52,23 +56,24 @@ public final class CardClassLoader extends URLClassLoader {
         if (name.startsWith(DOMAIN)) {
             return getParent().getResource(file);
         }
-        for (String shared : SHARED) {
-            if (name.startsWith(shared)) {
-                return null;
-            }
-        }
-        return findResource(file);
+        return isShared(name) ? null : findResource(file);
+    }
+
+    /** Whether a class of this name comes from the parent, wherever else there is one. */
+    public static boolean isShared(String name) {
+        return Arrays.stream(SHARED).anyMatch(name::startsWith);
     }
 
     private Class<?> define(String name, URL url) throws ClassNotFoundException {
-        byte[] woven = WOVEN.get(url.toString());
-        if (woven == null) {
-            try (InputStream in = url.openStream()) {
-                woven = Weaver.weave(in.readAllBytes());
-            } catch (IOException e) {
-                throw new ClassNotFoundException(name, e);
+        byte[] woven;
+        try {
+            URLConnection connection = url.openConnection();
+            connection.setUseCaches(false);
+            try (InputStream in = connection.getInputStream()) {
+                woven = WOVEN.computeIfAbsent(ByteBuffer.wrap(in.readAllBytes()), file -> Weaver.weave(file.array()));
             }
-            WOVEN.put(url.toString(), woven);
+        } catch (IOException e) {
+            throw new ClassNotFoundException(name, e);
         }
         return defineClass(name, woven, 0, woven.length);
     }

@@ -6,7 +6,6 @@ import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.List;
-import javacard.security.Key;
 import javacard.security.KeyPair;
 
 /**
@@ -18,8 +17,8 @@ import javacard.security.KeyPair;
  */
 public final class Guard {
     private final Memory memory;
-    private final List<Snapshot> arrays = new ArrayList<>(2);
-    private final List<KeyState> keys = new ArrayList<>(2);
+    private List<Snapshot> arrays = new ArrayList<>(2);
+    private List<KeyState> keys = new ArrayList<>(2);
 
     private Guard(Memory memory) {
         this.memory = memory;
@@ -31,7 +30,11 @@ public final class Guard {
         for (Object target : targets) {
             guard.watch(target);
         }
-        return guard.arrays.isEmpty() && guard.keys.isEmpty() ? null : guard;
+        if (guard.arrays.isEmpty() && guard.keys.isEmpty()) {
+            return null;
+        }
+        memory.enter(guard);
+        return guard;
     }
 
     private void watch(Object target) {
@@ -39,18 +42,29 @@ public final class Guard {
             watch(pair.getPrivate());
             watch(pair.getPublic());
         } else if (target instanceof KeyImpl key) {
-            KeyState state = new KeyState(key);
-            keys.add(state);
-            memory.conditional(state::restore);
+            keys.add(new KeyState(key));
         } else if (target != null && target.getClass().isArray() && memory.holds(target)) {
-            Snapshot array = Snapshot.of(target);
-            arrays.add(array);
-            memory.conditional(array::restore);
+            arrays.add(Snapshot.of(target));
         }
+    }
+
+    /** The call has thrown, or goes on above: what it has changed so far belongs to the open transaction. */
+    void settle() {
+        note();
+        arrays = new ArrayList<>(arrays.stream().map(Snapshot::again).toList());
+        keys = new ArrayList<>(keys.stream().map(KeyState::again).toList());
+    }
+
+    /** Only what has changed: to take back more would take back later writes that no transaction holds. */
+    private void note() {
+        keys.stream().filter(KeyState::changed).forEach(key -> memory.conditional(key::restore));
+        arrays.stream().filter(array -> array.changes() > 0).forEach(array -> memory.conditional(array::restore));
     }
 
     /** The call is over: whatever it changed was written now, keys first, and power may have gone at each of them. */
     void after() {
+        memory.leave(this);
+        note();
         List<Runnable> pending = new ArrayList<>();
         keys.stream().filter(KeyState::changed).forEach(key -> pending.add(key::restore));
         for (Snapshot array : arrays) {
@@ -75,10 +89,10 @@ public final class Guard {
 
     /** What a key holds, to all depths. */
     private static final class KeyState {
-        private final Key key;
+        private final KeyImpl key;
         private final List<FieldState> fields = new ArrayList<>();
 
-        KeyState(Key key) {
+        KeyState(KeyImpl key) {
             this.key = key;
             for (Class<?> type = key.getClass(); type != Object.class; type = type.getSuperclass()) {
                 for (Field field : type.getDeclaredFields()) {
@@ -97,6 +111,10 @@ public final class Guard {
             } catch (IllegalAccessException e) {
                 throw new IllegalStateException(e);
             }
+        }
+
+        KeyState again() {
+            return new KeyState(key);
         }
 
         boolean changed() {

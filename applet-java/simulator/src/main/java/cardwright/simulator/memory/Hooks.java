@@ -96,6 +96,34 @@ public final class Hooks {
         array[index] = value;
     }
 
+    /** {@code lastore}, in code that is run without a converter. */
+    public static void store(long[] array, int index, long value) {
+        long old = array[index];
+        beforeStore(array, () -> array[index] = old);
+        array[index] = value;
+    }
+
+    /** {@code fastore}, in code that is run without a converter. */
+    public static void store(float[] array, int index, float value) {
+        float old = array[index];
+        beforeStore(array, () -> array[index] = old);
+        array[index] = value;
+    }
+
+    /** {@code dastore}, in code that is run without a converter. */
+    public static void store(double[] array, int index, double value) {
+        double old = array[index];
+        beforeStore(array, () -> array[index] = old);
+        array[index] = value;
+    }
+
+    /** {@code castore}, in code that is run without a converter. */
+    public static void store(char[] array, int index, int value) {
+        char old = array[index];
+        beforeStore(array, () -> array[index] = old);
+        array[index] = (char) value;
+    }
+
     /** {@code aastore}. */
     public static void store(Object[] array, int index, Object value) {
         Object old = array[index];

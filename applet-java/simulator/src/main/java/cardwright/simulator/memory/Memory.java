@@ -19,6 +19,7 @@ public final class Memory {
 
     private final TransientArrays transients;
     private final Deque<Runnable> undo = new ArrayDeque<>();
+    private final Deque<Guard> guards = new ArrayDeque<>();
     private boolean transaction;
     private boolean lost;
     private long points;
@@ -68,6 +69,7 @@ public final class Memory {
 
     /** Opens a transaction; there is none. */
     public void begin() {
+        guards.clear();
         transaction = true;
     }
 
@@ -80,6 +82,7 @@ public final class Memory {
 
     /** Takes all conditional writes since {@link #begin()} back. */
     public void abort() {
+        settle();
         while (!undo.isEmpty()) {
             undo.pop().run();
         }
@@ -97,6 +100,26 @@ public final class Memory {
             throw new PowerLoss();
         }
         points++;
+        settle();
+    }
+
+    /** A call into the library begins. */
+    void enter(Guard guard) {
+        settle();
+        guards.push(guard);
+    }
+
+    /** It has returned. */
+    void leave(Guard guard) {
+        guards.remove(guard);
+    }
+
+    /** Calls that have not returned, which may be because they threw: what they changed so far is noted. */
+    private void settle() {
+        while (transaction && !guards.isEmpty()) {
+            guards.pop().settle();
+        }
+        guards.clear();
     }
 
     /** Whether the array is persistent memory. {@code null} is not. */
@@ -123,6 +146,12 @@ public final class Memory {
         write.run();
     }
 
+    /** The same for a write that no transaction takes back. */
+    public void unconditional(Runnable write) {
+        point();
+        write.run();
+    }
+
     /**
      * {@code Util.arrayCopy} into persistent memory: whole or absent, and part of an open transaction.
      */
@@ -138,13 +167,15 @@ public final class Memory {
      */
     public void copyNonAtomic(Object source, int from, Object target, int to, int length) {
         checkRanges(source, from, target, to, length);
+        // Of the source as it is now: the two may overlap.
+        Snapshot written = Snapshot.of(source, from, length);
         int half = length / 2;
         point();
-        System.arraycopy(source, from, target, to, half);
+        written.copyTo(target, to, 0, half);
         if (half > 0) {
             point();
         }
-        System.arraycopy(source, from + half, target, to + half, length - half);
+        written.copyTo(target, to, half, length - half);
     }
 
     private static void checkRanges(Object source, int from, Object target, int to, int length) {

@@ -26,9 +26,19 @@ final class Snapshot {
         return new Snapshot(array, 0, Array.getLength(array));
     }
 
+    /** A copy of the same part as it is now. */
+    Snapshot again() {
+        return new Snapshot(array, offset, length);
+    }
+
     /** Puts the copy back. */
     void restore() {
         System.arraycopy(copy, 0, array, offset, length);
+    }
+
+    /** Writes {@code count} elements from the {@code first} on to their places in an array that begins at {@code to}. */
+    void copyTo(Object target, int to, int first, int count) {
+        System.arraycopy(copy, first, target, to + first, count);
     }
 
     /** How many elements are not what they were. */

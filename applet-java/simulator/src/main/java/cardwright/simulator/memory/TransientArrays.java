@@ -68,10 +68,10 @@ public final class TransientArrays extends TransientMemory {
         clearForReset();
     }
 
+    /** What jCardSim does where it takes all applets off a card. The arrays stay what they are as long as they live. */
     @Override
     protected void forgetBuffers() {
         clearForReset();
-        events.clear();
     }
 
     private void put(Object array, byte event) {

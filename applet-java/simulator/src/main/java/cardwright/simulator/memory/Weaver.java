@@ -16,9 +16,12 @@ import org.objectweb.asm.commons.AdviceAdapter;
  *
  * <p>Replaced: stores to fields and arrays, and the {@code Util} methods that write. Every other call into the library that
  * takes an array, or is made on a key, is put between {@link Hooks#before} and {@link Hooks#after}.
+ * Static initializers stay as they are.
  */
 public final class Weaver {
     private static final int API = Opcodes.ASM9;
+    /** Class files can name a class as a constant from here on, and calls of the hooks do. */
+    private static final int CLASS_CONSTANTS = Opcodes.V1_5;
     private static final Type HOOKS = Type.getType(Hooks.class);
     private static final Type GUARD = Type.getType(Guard.class);
     private static final Type OBJECT = Type.getType(Object.class);
@@ -26,6 +29,7 @@ public final class Weaver {
     private static final String UTIL = "javacard/framework/Util";
     private static final Set<String> WRITERS =
             Set.of("arrayCopy", "arrayCopyNonAtomic", "arrayFillNonAtomic", "arrayFill", "setShort");
+    private static final Set<String> READERS = Set.of("getShort", "makeShort", "arrayCompare");
     private static final List<String> LIBRARY =
             List.of("javacard/", "javacardx/", "org/globalplatform/", "java/util/Arrays", "java/lang/System");
 
@@ -38,9 +42,17 @@ public final class Weaver {
         reader.accept(
                 new ClassVisitor(API, writer) {
                     @Override
+                    public void visit(
+                            int version, int access, String name, String sig, String superName, String[] interfaces) {
+                        super.visit(Math.max(version, CLASS_CONSTANTS), access, name, sig, superName, interfaces);
+                    }
+
+                    @Override
                     public MethodVisitor visitMethod(int access, String name, String desc, String sig, String[] throwing) {
                         MethodVisitor next = super.visitMethod(access, name, desc, sig, throwing);
-                        return next == null ? null : new WovenMethod(next, access, name, desc);
+                        // A card has its static fields since the package was loaded: no command writes them first.
+                        boolean early = name.equals("<clinit>");
+                        return next == null || early ? next : new WovenMethod(next, access, name, desc);
                     }
                 },
                 ClassReader.EXPAND_FRAMES);
@@ -96,6 +108,10 @@ public final class Weaver {
                 case BASTORE -> store("(Ljava/lang/Object;II)V");
                 case SASTORE -> store("([SII)V");
                 case IASTORE -> store("([III)V");
+                case LASTORE -> store("([JIJ)V");
+                case FASTORE -> store("([FIF)V");
+                case DASTORE -> store("([DID)V");
+                case CASTORE -> store("([CII)V");
                 case AASTORE -> store("([Ljava/lang/Object;ILjava/lang/Object;)V");
                 default -> super.visitInsn(opcode);
             }
@@ -109,7 +125,9 @@ public final class Weaver {
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean isInterface) {
             if (owner.equals(UTIL) && WRITERS.contains(name)) {
                 super.visitMethodInsn(INVOKESTATIC, HOOKS.getInternalName(), name, descriptor, false);
-            } else if (opcode == INVOKESPECIAL || LIBRARY.stream().noneMatch(owner::startsWith)) {
+            } else if (owner.equals(UTIL) && READERS.contains(name)
+                    || opcode == INVOKESPECIAL
+                    || LIBRARY.stream().noneMatch(owner::startsWith)) {
                 super.visitMethodInsn(opcode, owner, name, descriptor, isInterface);
             } else {
                 guarded(opcode, owner, name, descriptor, isInterface);
@@ -124,7 +142,7 @@ public final class Weaver {
             for (int i = parameters.length - 1; i >= 0; i--) {
                 locals[i] = newLocal(parameters[i]);
                 storeLocal(locals[i]);
-                if (parameters[i].getSort() == Type.ARRAY) {
+                if (parameters[i].getSort() == Type.ARRAY || parameters[i].equals(OBJECT)) {
                     watched.add(locals[i]);
                 }
             }

@@ -34,6 +34,10 @@ public final class VpcdClient implements Runnable {
     private final CountDownLatch stopped = new CountDownLatch(1);
     private volatile Card card;
     private volatile Socket line;
+    /** Whether the reader has sent anything on the last line. */
+    private boolean served;
+    /** Whether somebody has been told that there is no reader. */
+    private boolean told;
 
     /**
      * @param card what answers
@@ -48,22 +52,39 @@ public final class VpcdClient implements Runnable {
     @Override
     public void run() {
         try {
-            boolean answered = true;
-            // A reader that went, or a card that lost its power, dials anew at once; where nobody listens, later.
-            while (!stopped.await(answered ? 0 : REDIAL_MILLIS, TimeUnit.MILLISECONDS)) {
-                answered = false;
-                try (Socket socket = new Socket()) {
-                    line = socket;
-                    socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
-                    socket.connect(address, DIAL_MILLIS);
-                    answered = true;
-                    serve(socket, card);
-                } catch (IOException e) {
-                    // Nobody listens, or the line is gone.
+            served = true;
+            // A reader that went, or a card that lost its power, dials anew at once; where nobody asks for anything, later.
+            while (!stopped.await(served ? 0 : REDIAL_MILLIS, TimeUnit.MILLISECONDS)) {
+                served = false;
+                try {
+                    dial();
+                } catch (RuntimeException | Error e) {
+                    // A fault of this program's. The other cards do not suffer from it, and this one gets another try.
+                    e.printStackTrace();
+                    served = false;
                 }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void dial() {
+        try (Socket socket = new Socket()) {
+            line = socket;
+            socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
+            try {
+                socket.connect(address, DIAL_MILLIS);
+            } catch (IOException e) {
+                if (!told && stopped.getCount() > 0) {
+                    told = true;
+                    System.err.printf("nobody listens at %s:%d; dialling%n", address.getHostString(), address.getPort());
+                }
+                return;
+            }
+            serve(socket, card);
+        } catch (IOException e) {
+            // The line is gone.
         }
     }
 
@@ -111,6 +132,7 @@ public final class VpcdClient implements Runnable {
         while (stopped.getCount() > 0) {
             byte[] body = new byte[in.readUnsignedShort()];
             in.readFully(body);
+            served = true;
             byte[] answer = answer(card, body);
             if (answer != null) {
                 out.writeShort(answer.length);

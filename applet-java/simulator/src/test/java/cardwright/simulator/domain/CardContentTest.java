@@ -3,6 +3,7 @@ package cardwright.simulator.domain;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import cardwright.fixture.RoughApplet;
 import cardwright.simulator.CardLostException;
 import org.junit.jupiter.api.Test;
 
@@ -76,6 +77,44 @@ class CardContentTest {
         assertTrue(answer.endsWith("9000"));
         assertEquals(expected.toString(), list.toString());
         assertEquals("6A88", rig.send("80F24003024F00"));
+    }
+
+    @Test
+    void aListEndsWithItsSessionAndWithAChange() throws CardLostException {
+        Rig rig = open();
+        String more = "80F24003024F00";
+        for (int i = 0; i < 12; i++) {
+            assertEquals("009000", rig.send(install("0C", String.format("F0000000000000000000000000%04X", i), "00", "C900")));
+        }
+        assertTrue(rig.send(LIST).endsWith("6310"));
+        rig.open(0, 0x33);
+        assertEquals("6A88", rig.send(more), "another session's");
+        assertTrue(rig.send(LIST).endsWith("6310"));
+        assertEquals("009000", rig.send("80E40000094F07" + Rig.APPLET));
+        assertEquals("6A88", rig.send(more), "one is deleted");
+        assertTrue(rig.send(LIST).endsWith("6310"));
+        String unknown = lv("00" + lv(Rig.APPLET) + lv("F0FFFFFFFF") + "0100" + "02C900" + "00");
+        assertEquals("009000", rig.send("80E60C00" + unknown));
+        assertEquals("6A88", rig.send(more), "one is added");
+    }
+
+    /** Whatever an applet does in install and uninstall, the card's contents are as the commands say. */
+    @Test
+    void deletesWhatDoesNotWantToGo() throws CardLostException {
+        for (byte kind : new byte[] {RoughApplet.OPEN, RoughApplet.STAYING, RoughApplet.HALF_GONE}) {
+            Rig rig = new Rig(Rig.profile(16, 0x70, 0xFF), RoughApplet.class);
+            rig.open(0, 0x33);
+            assertEquals("009000", rig.send(install("0C", SECOND, "00", String.format("C901%02X", kind))));
+            assertEquals("9000", rig.plain("00A4040007" + SECOND));
+            rig.plain("00A40400");
+            rig.open(0, 0x33);
+            assertEquals("009000", rig.send("80E40000094F07" + SECOND), "kind " + kind);
+            assertEquals(FIRST_ENTRY + "9000", rig.send(LIST));
+            rig.card.powerOn();
+            assertEquals("6A82", rig.plain("00A4040007" + SECOND));
+            assertEquals("9000", rig.plain("00A4040007" + Rig.APPLET));
+            assertEquals("00".repeat(16) + "9000", rig.plain("800A0000"));
+        }
     }
 
     @Test

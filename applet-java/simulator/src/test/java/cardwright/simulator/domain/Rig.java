@@ -27,11 +27,15 @@ final class Rig {
     ScpHost host;
 
     Rig(Profile profile) {
+        this(profile, ChannelApplet.class);
+    }
+
+    Rig(Profile profile, Class<?> type) {
         this.profile = profile;
         keys = testKey(profile.keyLength());
         byte[] aid = hex(APPLET);
-        URL classes = ChannelApplet.class.getProtectionDomain().getCodeSource().getLocation();
-        Card.Instance applet = new Card.Instance(aid, aid, ChannelApplet.class.getName(), new byte[0]);
+        URL classes = type.getProtectionDomain().getCodeSource().getLocation();
+        Card.Instance applet = new Card.Instance(aid, aid, type.getName(), new byte[0]);
         card = Card.make(profile, Card.seeded(new byte[] {1}), List.of(classes), List.of(applet));
     }
 

@@ -1,8 +1,10 @@
 package cardwright.simulator.domain;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import cardwright.fixture.RoughApplet;
 import cardwright.simulator.CardLostException;
 import cardwright.simulator.Profile;
 import java.util.ArrayList;
@@ -163,6 +165,59 @@ class SecureChannelTest {
         rig.open(0, 0x11);
         assertEquals("6A82", rig.send("00A4040005" + "F000000000"));
         assertEquals("6982", rig.plain(STATUS));
+    }
+
+    @Test
+    void otherSelectsEndTheSessionAndManageChannelDoesNot() throws CardLostException {
+        Rig rig = Rig.standard();
+        rig.open(0, 0x00);
+        assertEquals("6881", rig.plain("0070000001"));
+        assertTrue(rig.plain(STATUS).endsWith("9000"));
+        assertEquals("6A86", rig.plain("00A40000023F00"));
+        assertEquals("6982", rig.plain(STATUS));
+        rig.open(0, 0x11);
+        assertEquals("6881", rig.plain("0070000001"));
+        assertEquals("6881", rig.send("00700000"));
+        assertTrue(rig.send(STATUS).endsWith("9000"));
+    }
+
+    /** 255 bytes on the line, and Le behind them. */
+    @Test
+    void takesTheLongestCommandWithLe() throws CardLostException {
+        Rig rig = Rig.standard();
+        rig.plain("00A4040007" + Rig.APPLET);
+        rig.open(0, 0x01);
+        String data = "AA".repeat(247);
+        byte[] command = rig.host.wrap(Rig.hex("80EC0000F7" + data));
+        assertEquals(data + "9000", rig.plain(Rig.hex(command) + "00"));
+    }
+
+    /** An applet cannot give a try back, nor a sequence number, by aborting its transaction. */
+    @Test
+    void noTransactionHoldsTriesAndCounters() throws CardLostException {
+        Rig rig = new Rig(Rig.profile(16, 0x70, 0x30), RoughApplet.class);
+        rig.plain("00A4040007" + Rig.APPLET);
+        for (int i = 1; i <= 3; i++) {
+            assertTrue(rig.plain("80040000080102030405060708").endsWith(String.format("%06X9000", i)));
+            assertEquals("6300", rig.plain("8004010110" + "00".repeat(16)));
+        }
+        assertEquals("6983", rig.plain("80040000080102030405060708"));
+    }
+
+    /** Its three bytes change in one step. */
+    @Test
+    void aTornSequenceCounterIsOldOrNew() throws CardLostException {
+        Rig rig = new Rig(Rig.profile(16, 0x70, 0x30));
+        for (int i = 0; i < 255; i++) {
+            rig.initialize(0);
+        }
+        String update = "80500000080102030405060708";
+        rig.card.tearAfter(0);
+        assertThrows(CardLostException.class, () -> rig.plain(update));
+        rig.card.powerOn();
+        rig.card.tearAfter(1);
+        assertThrows(CardLostException.class, () -> rig.plain(update));
+        assertTrue(rig.plainAfterReset(update).endsWith("0001019000"));
     }
 
     /** Power lost anywhere in EXTERNAL AUTHENTICATE: the try goes first, and comes back with a match alone. */

@@ -2,20 +2,26 @@ package cardwright.simulator.vpcd;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import cardwright.simulator.Card;
 import cardwright.simulator.TestCards;
+import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.HexFormat;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -124,6 +130,75 @@ class VpcdClientTest {
             assertEquals("6D00", line.ask("8020000000"), "it was without power");
             line.ask(SELECT);
             assertTrue(line.ask("8020000000").startsWith("22"), "and kept what is persistent");
+        }
+    }
+
+    @Test
+    void aReaderThatHangsUpAtOnceIsNotStormed() throws IOException {
+        long start = System.nanoTime();
+        for (int i = 0; i < 5; i++) {
+            new Line().close();
+        }
+        assertTrue(System.nanoTime() - start >= 4 * 50_000_000L, "dialled without a pause");
+        try (Line line = new Line()) {
+            assertEquals("9000", line.ask(SELECT));
+        }
+    }
+
+    @Test
+    void aCardThatFailsDoesNotEndTheLine() throws IOException {
+        PrintStream console = System.err;
+        // The trace is of no interest.
+        System.setErr(new PrintStream(OutputStream.nullOutputStream()));
+        try (Line line = new Line()) {
+            assertEquals("9000", line.ask(SELECT));
+            client.insert(null);
+            assertThrows(IOException.class, line::receive);
+            new Line().close();
+            client.insert(card);
+            String answer = null;
+            while (answer == null) {
+                try (Line next = new Line()) {
+                    answer = next.ask(SELECT);
+                } catch (IOException e) {
+                    // That was without a card yet.
+                }
+            }
+            assertEquals("9000", answer);
+        } finally {
+            System.setErr(console);
+        }
+    }
+
+    @Test
+    void saysOnceThatNobodyListens() throws IOException, InterruptedException {
+        PrintStream console = System.err;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        CountDownLatch line = new CountDownLatch(1);
+        System.setErr(new PrintStream(said, true) {
+            @Override
+            public PrintStream printf(String format, Object... values) {
+                PrintStream self = super.printf(format, values);
+                line.countDown();
+                return self;
+            }
+        });
+        VpcdClient lonely = new VpcdClient(card, new InetSocketAddress(reader.getInetAddress(), closedPort()));
+        Thread dialling = new Thread(lonely);
+        try {
+            dialling.start();
+            line.await();
+        } finally {
+            lonely.stop();
+            dialling.join();
+            System.setErr(console);
+        }
+        assertTrue(said.toString(StandardCharsets.US_ASCII).matches("nobody listens at .+:\\d+; dialling\\R"), said.toString());
+    }
+
+    private static int closedPort() throws IOException {
+        try (ServerSocket closed = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return closed.getLocalPort();
         }
     }
 
