@@ -26,7 +26,9 @@ java_home() {
     javac=$(command -v javac || :)
     [ -z "$javac" ] || javac=$(readlink -f "$javac")
     for home in "${JAVA_HOME:-}" "${javac%/bin/javac}" /usr/lib/jvm/*; do
-        [ -n "$home" ] && [ -x "$home/bin/javac" ] || continue
+        if [ -z "$home" ] || [ ! -x "$home/bin/javac" ]; then
+            continue
+        fi
         case "$("$home/bin/javac" -version 2>&1)" in
             'javac 17'* | 'javac 18'* | 'javac 19'*)
                 echo "$home"
