@@ -131,7 +131,8 @@ class RoughAppletTest {
 
     @Test
     void installRunsAsTheInstance() throws CardLostException {
-        assertEquals("00" + "07" + TestCards.AID + "00".repeat(7) + "9000", answer(selected(RoughApplet.ASKING), "800A0000"));
+        String expected = "00" + "07" + TestCards.AID + "00".repeat(7) + "9000";
+        assertEquals(expected, answer(selected(RoughApplet.ASKING), "800A0000"));
     }
 
     @Test
@@ -165,7 +166,8 @@ class RoughAppletTest {
         String own = "com.licel.jcardsim.samples.HelloWorldApplet";
         refuses("runtime's own", classes, List.of(new Card.Instance(aid, aid, own, new byte[0])));
         byte[] throwing = {RoughApplet.THROWING};
-        refuses("CryptoException", classes, List.of(new Card.Instance(aid, aid, RoughApplet.class.getName(), throwing)));
+        applet = new Card.Instance(aid, aid, RoughApplet.class.getName(), throwing);
+        refuses("CryptoException", classes, List.of(applet));
     }
 
     private static void refuses(String words, List<URL> classes, List<Card.Instance> applets) {

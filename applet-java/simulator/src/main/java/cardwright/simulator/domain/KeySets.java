@@ -37,7 +37,8 @@ final class KeySets {
         for (int i = 0; i < 3 * keyLength; i++) {
             keys.write(0x40 + i % keyLength);
         }
-        write(sets[0], (short) platform.profile().kvn(), (short) keyLength, 0, Arrays.copyOf(keys.toByteArray(), KeySetEntry.ROOM));
+        short kvn = (short) platform.profile().kvn();
+        write(sets[0], kvn, (short) keyLength, 0, Arrays.copyOf(keys.toByteArray(), KeySetEntry.ROOM));
     }
 
     /** The set with this version number, or null. */

@@ -36,7 +36,7 @@ final class Snapshot {
         System.arraycopy(copy, 0, array, offset, length);
     }
 
-    /** Writes {@code count} elements from the {@code first} on to their places in an array that begins at {@code to}. */
+    /** Writes {@code count} elements, from the {@code first} on, to a range that begins at {@code to}. */
     void copyTo(Object target, int to, int first, int count) {
         System.arraycopy(copy, first, target, to + first, count);
     }

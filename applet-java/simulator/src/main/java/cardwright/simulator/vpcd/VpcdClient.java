@@ -28,6 +28,8 @@ public final class VpcdClient implements Runnable {
     private static final int RESET = 2;
     private static final int GET_ATR = 4;
     private static final long REDIAL_MILLIS = 50;
+    /** A reader that is just about to listen, or a test that is over, is no news. */
+    private static final int REFUSED_BEFORE_TELLING = 20;
     private static final int DIAL_MILLIS = 5_000;
 
     private final InetSocketAddress address;
@@ -36,8 +38,8 @@ public final class VpcdClient implements Runnable {
     private volatile Socket line;
     /** Whether the reader has sent anything on the last line. */
     private boolean served;
-    /** Whether somebody has been told that there is no reader. */
-    private boolean told;
+    /** Connections refused in a row, until that has been told; it is told once. */
+    private int refused;
 
     /**
      * @param card what answers
@@ -53,7 +55,7 @@ public final class VpcdClient implements Runnable {
     public void run() {
         try {
             served = true;
-            // A reader that went, or a card that lost its power, dials anew at once; where nobody asks for anything, later.
+            // A reader that went, or a card that lost its power, dials anew at once; where nobody asks, later.
             while (!stopped.await(served ? 0 : REDIAL_MILLIS, TimeUnit.MILLISECONDS)) {
                 served = false;
                 try {
@@ -76,11 +78,15 @@ public final class VpcdClient implements Runnable {
             try {
                 socket.connect(address, DIAL_MILLIS);
             } catch (IOException e) {
-                if (!told && stopped.getCount() > 0) {
-                    told = true;
-                    System.err.printf("nobody listens at %s:%d; dialling%n", address.getHostString(), address.getPort());
+                refused++;
+                if (refused == REFUSED_BEFORE_TELLING) {
+                    System.err.printf(
+                            "nobody listens at %s:%d; dialling%n", address.getHostString(), address.getPort());
                 }
                 return;
+            }
+            if (refused < REFUSED_BEFORE_TELLING) {
+                refused = 0;
             }
             serve(socket, card);
         } catch (IOException e) {

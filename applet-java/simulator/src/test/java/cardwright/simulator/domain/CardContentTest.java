@@ -84,7 +84,8 @@ class CardContentTest {
         Rig rig = open();
         String more = "80F24003024F00";
         for (int i = 0; i < 12; i++) {
-            assertEquals("009000", rig.send(install("0C", String.format("F0000000000000000000000000%04X", i), "00", "C900")));
+            String aid = String.format("F0000000000000000000000000%04X", i);
+            assertEquals("009000", rig.send(install("0C", aid, "00", "C900")));
         }
         assertTrue(rig.send(LIST).endsWith("6310"));
         rig.open(0, 0x33);

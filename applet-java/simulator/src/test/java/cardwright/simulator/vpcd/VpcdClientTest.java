@@ -18,6 +18,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.HexFormat;
@@ -40,6 +41,8 @@ class VpcdClientTest {
     @BeforeEach
     void listen() throws IOException {
         reader = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        // A test whose card does not come fails.
+        reader.setSoTimeout(30_000);
         client = new VpcdClient(card, new InetSocketAddress(reader.getInetAddress(), reader.getLocalPort()));
         thread = new Thread(client);
         thread.start();
@@ -160,7 +163,7 @@ class VpcdClientTest {
             while (answer == null) {
                 try (Line next = new Line()) {
                     answer = next.ask(SELECT);
-                } catch (IOException e) {
+                } catch (EOFException | SocketException e) {
                     // That was without a card yet.
                 }
             }
@@ -193,7 +196,8 @@ class VpcdClientTest {
             dialling.join();
             System.setErr(console);
         }
-        assertTrue(said.toString(StandardCharsets.US_ASCII).matches("nobody listens at .+:\\d+; dialling\\R"), said.toString());
+        String words = said.toString(StandardCharsets.US_ASCII);
+        assertTrue(words.matches("nobody listens at .+:\\d+; dialling\\R"), words);
     }
 
     private static int closedPort() throws IOException {
