@@ -83,11 +83,11 @@ fn the_first_pin_another_pin_and_a_wrong_one() {
     assert_eq!((&custodian.before["pin"], &custodian.before["tries_left"]), (&false.into(), &3.into()));
     let change = |pin: &str, new: &str| custodian.run(&["pin", "change", "--pin", pin, "--new", new, "--json"]);
     let none = change("file:pin", "file:pin2").expect(4);
-    assert!(none.stderr.contains("`pin set` gives the first one"), "{none:#?}");
+    assert!(none.stderr.contains("the card has no PIN yet"), "{none:#?}");
     let set = custodian.run(&["pin", "set", "--new", "file:pin", "--json"]).expect(0).json();
     assert_eq!((&set["result"], &set["identity"]), (&"pin-set".into(), &custodian.before["identity"]));
     let twice = custodian.run(&["pin", "set", "--new", "file:pin2"]).expect(4);
-    assert!(twice.stderr.contains("`pin change` another"), "{twice:#?}");
+    assert!(twice.stderr.contains("the card has a PIN already"), "{twice:#?}");
     assert_eq!(change("file:pin", "file:pin2").expect(0).json()["result"], "pin-changed");
 
     let wrong = change("file:pin", "file:wrong").expect(4);
@@ -131,9 +131,13 @@ fn a_blind_share_never_comes_back() {
     assert_eq!(custodian.info()["share"]["mode"], "blind");
     for _ in 0..2 {
         let refused = custodian.read("back.toml", "file:pin").expect(4);
-        assert!(refused.stderr.contains("READ SHARE refused: 6985"), "{refused:#?}");
+        assert!(refused.stderr.contains("the card never gives it out"), "{refused:#?}");
         assert!(!custodian.card.desk.path().join("back.toml").exists());
     }
+    // The program does not even ask; the card refuses whoever does.
+    let verify = format!("00200000{:02X}{}", PIN.len(), hex::encode(PIN));
+    let answers = custodian.card.secure(4, "33", AID, &[&verify, "8032000000"]);
+    assert_eq!(answers, ["9000", "6985"]);
     // Wiping it all wants no PIN.
     custodian.put_back();
 }
@@ -159,7 +163,7 @@ fn three_wrong_pins_block_and_wiping_is_the_way_out() {
     let Some(custodian) = Custodian::with_pin("a blocked PIN") else { return };
     custodian.card.desk.key_file("share.toml", &share(3, false));
     custodian.store("host").expect(0);
-    for (code, says) in [(4, "2 tries are left"), (4, "1 try is left"), (6, "the PIN is blocked")] {
+    for (code, says) in [(4, "2 tries are left"), (4, "1 try is left"), (6, "is blocked now")] {
         let refused = custodian.read("back.toml", "file:wrong").expect(code);
         assert!(refused.stderr.contains(says), "{refused:#?}");
     }
