@@ -7,8 +7,9 @@
 use cardwright_link::vpcd::{Stop, serve};
 use cardwright_link::{Pcsc, VirtualCard, Vpcd};
 use cardwright_tests::cli::{Desk, program};
+use cardwright_tests::host::ECHO;
 use cardwright_tests::rig::{Killed, PORT, Rig};
-use cardwright_tests::speed::{Bench, ECHO_AID, WIRE, each, echo, median, verdict};
+use cardwright_tests::speed::{Bench, WIRE, each, echo, median, verdict};
 use std::ffi::CString;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -147,7 +148,7 @@ fn through_pcscd() {
         Bench::new(link).session(|mut session| ours.push(each(200, || echo(&mut session))));
         let card = context.connect(&name, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).expect("connected");
         let mut answer = [0; 300];
-        let select = [&[0x00, 0xA4, 0x04, 0x00, 0x07][..], ECHO_AID].concat();
+        let select = [&[0x00, 0xA4, 0x04, 0x00, 0x07][..], ECHO].concat();
         card.transmit(&select, &mut answer).expect("selected");
         bare.push(each(200, || {
             assert_eq!(card.transmit(&plain, &mut answer).expect("an answer").len(), WIRE.1);

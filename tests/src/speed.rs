@@ -1,5 +1,6 @@
 //! Measuring: medians, sessions, and the same work without us. For benchmarks.
 
+use crate::host::ECHO;
 use cardwright::books::{Books, Forgetful, Memory};
 use cardwright::card::Card;
 use cardwright::identify::{Greeting, greet};
@@ -12,9 +13,6 @@ use cardwright_link::Transport;
 use cardwright_proto::apdu::{Command, Header, Ne};
 use cardwright_proto::scp::{SessionCipher, SoftCipher};
 use std::time::Instant;
-
-/// The echo applet.
-pub const ECHO_AID: &[u8] = b"\xF0CWECHO";
 
 /// What the echo applet gets and gives back.
 const DATA: [u8; 200] = [0x5A; 200];
@@ -59,7 +57,7 @@ impl<T: Transport> Bench<T> {
         let key: KeyRef = "gp-test".parse().expect("a reference");
         let mut vault = SoftVault::new();
         vault.load(&key, KeyMaterial::gp_test());
-        let greeting = greet(&mut card, ECHO_AID).expect("the echo applet");
+        let greeting = greet(&mut card, ECHO).expect("the echo applet");
         Self { card, greeting, vault, key, journal: Memory::default() }
     }
 
@@ -67,7 +65,7 @@ impl<T: Transport> Bench<T> {
     pub fn session(&mut self, work: impl FnOnce(Session<'_, T, SoftCipher>)) {
         let mut audit = Forgetful;
         let mut books = Books::new(&mut self.journal, &mut audit, &Os);
-        let choices = Choices { aid: ECHO_AID.to_vec(), mode: None, level: None, accept_risk: false };
+        let choices = Choices { aid: ECHO.to_vec(), mode: None, level: None, accept_risk: false };
         let initialized = initialize(&mut self.card, &mut Os, None, None, &self.greeting).expect("INITIALIZE UPDATE");
         let candidate = initialized.try_key(&self.vault, &self.key).expect("a candidate");
         let opened = initialized.open(&mut self.card, candidate, &choices, &mut books, (&[], &[])).expect("open");
@@ -77,7 +75,7 @@ impl<T: Transport> Bench<T> {
 
     /// Ends the session on the card, so that it takes plain commands.
     pub fn reselect(&mut self) {
-        greet(&mut self.card, ECHO_AID).expect("the echo applet");
+        greet(&mut self.card, ECHO).expect("the echo applet");
     }
 
     /// The echo applet in clear: as many bytes both ways as a wrapped exchange has, and nothing computed.
