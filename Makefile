@@ -4,6 +4,7 @@ help:
 	@echo 'make demo     load keys onto 20 simulated cards'
 	@echo 'make test     every check and test'
 	@echo 'make java     the Java applets and their simulator'
+	@echo 'make hsm      tokens in software, SoftHSM2 and Kryoptic: see scripts/hsm.sh'
 	@echo 'make bench    speed, beside the same work done bare'
 	@echo 'make fuzz     ten minutes for each fuzz target (SHORT=1: ten seconds)'
 	@echo 'make mutants  which changes to the protocol and journal code no test notices'
@@ -21,7 +22,10 @@ java:
 	@scripts/setup.sh java
 	@scripts/java.sh package -DskipTests
 
-bench: java
+hsm:
+	@scripts/setup.sh hsm
+
+bench: java hsm
 	cargo bench --workspace --locked --bench '*'
 
 fuzz:
@@ -40,4 +44,4 @@ doc:
 fmt:
 	cargo fmt --all
 
-.PHONY: help demo test java bench fuzz mutants doc fmt
+.PHONY: help demo test java hsm bench fuzz mutants doc fmt

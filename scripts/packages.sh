@@ -6,11 +6,15 @@ has_package() {
     case "$1" in
         gcc) command -v cc >/dev/null ;;
         libc6-dev) [ -e /usr/include/stdlib.h ] ;;
-        make | pkg-config | pcscd | gdb | shellcheck) command -v "$1" >/dev/null ;;
+        make | pkg-config | pcscd | gdb | shellcheck | valgrind) command -v "$1" >/dev/null ;;
         openjdk-17-jdk-headless) java_home >/dev/null ;;
         maven) command -v mvn >/dev/null ;;
         libpcsclite-dev) pkg-config --exists libpcsclite 2>/dev/null ;;
         vsmartcard-vpcd) [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] ;;
+        softhsm2) command -v softhsm2-util >/dev/null && softhsm_module >/dev/null ;;
+        libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
+        libsqlite3-dev) pkg-config --exists sqlite3 2>/dev/null ;;
+        libclang-dev) clang_headers ;;
         iproute2) command -v ip >/dev/null ;;
         util-linux) command -v unshare >/dev/null ;;
         python3) [ -x /usr/bin/python3 ] ;;
@@ -35,6 +39,29 @@ java_home() {
                 return 0
                 ;;
         esac
+    done
+    return 1
+}
+
+# Prints where SoftHSM's module is.
+softhsm_module() {
+    for file in /usr/lib/softhsm /usr/lib/*/softhsm /usr/lib/pkcs11 /usr/lib64/pkcs11 /usr/local/lib/softhsm; do
+        file=$file/libsofthsm2.so
+        if [ -e "$file" ]; then
+            echo "$file"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Whether bindgen finds the library of clang, and the headers that clang brings, which are packages of their own.
+clang_headers() {
+    for file in /usr/lib/llvm-*/lib/libclang*.so /usr/lib64/libclang.so; do
+        [ -e "$file" ] || continue
+        for header in "${file%/lib*.so}"/clang/*/include/stdarg.h; do
+            [ ! -e "$header" ] || return 0
+        done
     done
     return 1
 }

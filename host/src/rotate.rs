@@ -109,7 +109,7 @@ pub struct Report {
     pub proofs: KeySet<Proof>,
     /// The level of the verifying session.
     pub level: SecurityLevel,
-    /// What the vault kept inside.
+    /// What of the new keys never left their vault.
     pub custody: Custody,
     /// The card has a sequence counter whose first value on record is from this run.
     pub first_sight: bool,
@@ -424,7 +424,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
             (_, Some(true)) => Proof::Proved("the pseudo-random challenge"),
             (other, _) => other,
         };
-        let (custody, first_sight) = (self.vault.custody(), opened.first_sight);
+        let (custody, first_sight) = (self.vault.custody(&opened.keys), opened.first_sight);
         let proofs = KeySet { enc, mac: Proof::Proved("the card cryptogram"), dek };
         if path != Path::AlreadyThere {
             self.end(&change, Outcome::Loaded, "put-key.loaded", describe(&change))?;

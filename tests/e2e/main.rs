@@ -5,6 +5,7 @@
 
 mod command_line;
 mod custodian;
+mod diversify;
 mod documents;
 mod hostile;
 mod interrupted;
@@ -13,3 +14,6 @@ mod pending;
 mod readers;
 mod replay;
 mod secrets;
+mod tokens;
+mod vault_peer;
+mod vaults;

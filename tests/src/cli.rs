@@ -3,7 +3,7 @@
 use cardwright_link::SmartCard;
 use cardwright_link::vpcd::{Stop, serve};
 use rustix::process::Pid;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -73,6 +73,7 @@ impl Outcome {
 #[derive(Debug)]
 pub struct Desk {
     dir: TempDir,
+    env: Vec<(String, OsString)>,
 }
 
 impl Default for Desk {
@@ -87,7 +88,14 @@ impl Desk {
     pub fn new() -> Self {
         let base = Path::new("/dev/shm");
         let base = if base.is_dir() { base.to_owned() } else { std::env::temp_dir() };
-        Self { dir: TempDir::with_prefix_in("cardwright-test-", base).expect("a directory") }
+        Self { dir: TempDir::with_prefix_in("cardwright-test-", base).expect("a directory"), env: Vec::new() }
+    }
+
+    /// The same with these variables in the program's environment.
+    #[must_use]
+    pub fn with_env(mut self, env: Vec<(String, OsString)>) -> Self {
+        self.env.extend(env);
+        self
     }
 
     /// Where the program runs.
@@ -106,12 +114,13 @@ impl Desk {
         format!("file:{name}")
     }
 
-    /// The program with these arguments, nothing of the surrounding environment, and the state directory `state`.
+    /// The program with these arguments, nothing of the surrounding environment but what the desk has, and the state
+    /// directory `state`.
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(args).current_dir(self.path()).env_clear().env("HOME", self.path());
-        command.env("CARDWRIGHT_STATE_DIR", self.path().join("state"));
+        command.env("CARDWRIGHT_STATE_DIR", self.path().join("state")).envs(self.env.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

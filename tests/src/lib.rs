@@ -7,6 +7,7 @@
 //! - [`expected`]: output as a test file has it, with wildcards.
 //! - [`gate`]: a card that counts commands, and does something at a chosen one.
 //! - [`host`]: a host that sends what a test wants.
+//! - [`hsm`]: tokens in software, and what stands between them and the program.
 //! - [`java`]: Java cards in a JVM.
 //! - [`share`]: share objects for the custodian applet.
 //! - [`speed`]: what benchmarks measure with.
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod expected;
 pub mod gate;
 pub mod host;
+pub mod hsm;
 pub mod java;
 pub mod rig;
 pub mod share;

@@ -5,13 +5,77 @@
 //! same reason: owner, mode and kind are those of the file that is read, and secrets are often mounted as links.
 
 use cardwright_keys::key::{KeyMaterial, KeyTextError};
-use cardwright_keys::keyref::{KeyRef, Scheme, Source};
+use cardwright_keys::keyref::{KeyRef, Scheme, Source, VaultKey};
 use rustix::fs::OFlags;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use zeroize::Zeroizing;
+
+/// Where a secret that is no key comes from: a PIN, a passphrase. Never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// `file:PATH`, mode 0600.
+    File(PathBuf),
+    /// `fd:N`, read to its end.
+    Fd(u32),
+    /// `prompt`: asked for on the terminal, not echoed.
+    Prompt,
+}
+
+/// Text that names no source. It is not repeated: it may be the secret, typed by mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a secret comes from prompt, fd:N or file:PATH; it is never given itself")]
+pub struct NoSecretSource;
+
+impl FromStr for SecretSource {
+    type Err = NoSecretSource;
+
+    fn from_str(text: &str) -> Result<Self, NoSecretSource> {
+        match text.parse() {
+            Ok(KeyRef { scheme: Scheme::Plain, kvn: None, source }) => match source {
+                Source::File(path) => Ok(Self::File(path)),
+                Source::Fd(fd) => Ok(Self::Fd(fd)),
+                Source::Prompt => Ok(Self::Prompt),
+                Source::GpTest | Source::Vault(_) => Err(NoSecretSource),
+            },
+            _ => Err(NoSecretSource),
+        }
+    }
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Fd(fd) => write!(f, "fd:{fd}"),
+            Self::Prompt => f.write_str("prompt"),
+        }
+    }
+}
+
+impl SecretSource {
+    /// Reads the secret. White space at its end is no part of it: files end in a newline.
+    ///
+    /// # Errors
+    /// [`KeyLoadError`], but for [`KeyLoadError::Text`].
+    pub fn read(&self, what: &str, prompt: &mut dyn Prompt) -> Result<Zeroizing<Vec<u8>>, KeyLoadError> {
+        let mut secret = match self {
+            Self::File(path) => load_secret_file(path)?,
+            Self::Fd(fd) => load_secret_fd(*fd)?,
+            Self::Prompt => {
+                let typed = prompt.secret(what).map_err(|error| io_error("prompt", "read", error))?;
+                Zeroizing::new(typed.as_bytes().to_vec())
+            }
+        };
+        let len = secret.trim_ascii_end().len();
+        secret.truncate(len);
+        Ok(secret)
+    }
+}
 
 /// The most bytes that a file with a secret may have. The longest, a share with ten commitments, has under 1200.
 const LIMIT: usize = 4096;
@@ -23,6 +87,9 @@ pub trait Prompt {
     /// # Errors
     /// Where there is no terminal, or it was closed.
     fn secret(&mut self, what: &str) -> io::Result<Zeroizing<String>>;
+
+    /// Tells the person something to do elsewhere, as at an HSM's own keypad. By itself it tells nobody.
+    fn notice(&mut self, _what: &str) {}
 }
 
 /// Why key material was not read or written. The paths are those of the key reference; no key text is ever repeated.
@@ -71,6 +138,9 @@ pub enum KeyLoadError {
         /// What is wrong with it.
         error: KeyTextError,
     },
+    /// It is not read, it is used where it is.
+    #[error("`vault:{0}` is a key in a vault: it is not read out")]
+    InVault(VaultKey),
     /// A secret is never written over a file.
     #[error("`{}` exists already: a file is never overwritten with a secret; name another, or move it away", .0.display())]
     Exists(PathBuf),
@@ -87,6 +157,7 @@ pub fn load_key(key: &KeyRef, prompt: &mut dyn Prompt) -> Result<KeyMaterial, Ke
     let failed = |error| io_error(&name, "read", error);
     match &key.source {
         Source::GpTest => Ok(KeyMaterial::gp_test()),
+        Source::Vault(key) => Err(KeyLoadError::InVault(key.clone())),
         Source::File(path) => parse(&load_secret_file(path)?, &name),
         Source::Fd(fd) => parse(&load_secret_fd(*fd)?, &name),
         Source::Prompt => {
@@ -100,7 +171,7 @@ fn io_error(source_name: &str, attempt: &'static str, error: io::Error) -> KeyLo
     KeyLoadError::Io { source_name: source_name.to_owned(), attempt, error }
 }
 
-fn file_error(path: &Path, attempt: &'static str, error: io::Error) -> KeyLoadError {
+pub(crate) fn file_error(path: &Path, attempt: &'static str, error: io::Error) -> KeyLoadError {
     io_error(&format!("`{}`", path.display()), attempt, error)
 }
 
@@ -151,11 +222,15 @@ fn read(mut from: &File, source: &Source) -> Result<Zeroizing<Vec<u8>>, KeyLoadE
 
 /// Opens a key file, and checks what was opened.
 fn open_key_file(path: &Path) -> Result<File, KeyLoadError> {
+    open_checked(path, OpenOptions::new().read(true))
+}
+
+/// Opens a file with secrets, and checks that it is one of ours alone.
+pub(crate) fn open_checked(path: &Path, options: &mut OpenOptions) -> Result<File, KeyLoadError> {
     let failed = |error| file_error(path, "read", error);
     // A named pipe would block the opening until somebody writes.
-    let mut options = OpenOptions::new();
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    let file = options.read(true).custom_flags(flags).open(path).map_err(failed)?;
+    let file = options.custom_flags(flags).open(path).map_err(failed)?;
     let meta = file.metadata().map_err(failed)?;
     let (owner, user) = (meta.uid(), rustix::process::geteuid().as_raw());
     let mode = meta.mode() & 0o7777;
@@ -182,7 +257,7 @@ pub fn ensure_durable(path: &Path) -> Result<(), KeyLoadError> {
 }
 
 /// The directory that holds the name, and the one that holds the file where the name is a symbolic link.
-fn sync_directory(path: &Path) -> Result<(), KeyLoadError> {
+pub(crate) fn sync_directory(path: &Path) -> Result<(), KeyLoadError> {
     let failed = |error| file_error(path, "made durable", error);
     let real = path.canonicalize().map_err(failed)?;
     for name in [path, &real] {

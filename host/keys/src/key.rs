@@ -1,9 +1,12 @@
-//! Secret keys in memory, the text that they are written as, and their check values.
+//! Secret keys in memory, the text that they are written as, their check values, and what each may be used for.
 
-use cardwright_proto::block::{AesKey, KeyLength};
+mod purpose;
+
+pub use purpose::{DekKey, EncKey, MacKey, StaticKeys, WrapError};
+
+use crate::cipher::BlockKey;
+use cardwright_proto::block::KeyLength;
 use cardwright_proto::gp::key::{Kcv, KeySet};
-use des::cipher::{BlockCipherEncrypt, KeyInit};
-use des::{TdesEde2, TdesEde3};
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -50,20 +53,15 @@ impl SecretKey {
     /// The check value that this key has under an algorithm.
     ///
     /// # Errors
-    /// [`KeyLength`] where 3DES is asked of a 32-byte key.
+    /// [`KeyLength`] where 3DES is asked of a 32-byte key, or SEED of one that has not 16 bytes.
     pub fn kcv(&self, algorithm: Algorithm) -> Result<Kcv, KeyLength> {
-        let [a, b, c] = match algorithm {
-            Algorithm::Aes => {
-                let mut block = [0x01; 16];
-                AesKey::new(self.expose())?.encrypt_block(&mut block);
-                [block[0], block[1], block[2]]
-            }
-            Algorithm::TripleDes => {
-                let mut block = [0x00; 8];
-                TripleDes::new(self.expose())?.encrypt_block(&mut block);
-                [block[0], block[1], block[2]]
-            }
+        let cipher = BlockKey::new(algorithm, self.expose())?;
+        let mut block = match algorithm {
+            Algorithm::TripleDes => [0x00; 16],
+            Algorithm::Aes | Algorithm::Aria | Algorithm::Seed => [0x01; 16],
         };
+        cipher.ecb(&mut block);
+        let [a, b, c, ..] = block;
         Ok(Kcv([a, b, c]))
     }
 }
@@ -89,6 +87,10 @@ pub enum Algorithm {
     Aes,
     /// First 3 bytes of 3DES-ECB over 8 x 00 (CS B.5).
     TripleDes,
+    /// First 3 bytes of ARIA-ECB over 16 x 01. No standard says so: it is done as for AES.
+    Aria,
+    /// First 3 bytes of SEED-ECB over 16 x 01. No standard says so: it is done as for AES.
+    Seed,
 }
 
 impl Algorithm {
@@ -98,31 +100,8 @@ impl Algorithm {
         match self {
             Self::Aes => "AES",
             Self::TripleDes => "3DES",
-        }
-    }
-}
-
-/// A 3DES key, expanded; 8-byte blocks. Wiped on drop.
-pub(crate) enum TripleDes {
-    Two(TdesEde2),
-    Three(TdesEde3),
-}
-
-impl TripleDes {
-    /// From 16 bytes (K1, K2, K1 again) or 24.
-    pub(crate) fn new(key: &[u8]) -> Result<Self, KeyLength> {
-        let wrong = |_| KeyLength(key.len());
-        match key.len() {
-            16 => Ok(Self::Two(TdesEde2::new_from_slice(key).map_err(wrong)?)),
-            24 => Ok(Self::Three(TdesEde3::new_from_slice(key).map_err(wrong)?)),
-            other => Err(KeyLength(other)),
-        }
-    }
-
-    pub(crate) fn encrypt_block(&self, block: &mut [u8; 8]) {
-        match self {
-            Self::Two(key) => key.encrypt_block(block.into()),
-            Self::Three(key) => key.encrypt_block(block.into()),
+            Self::Aria => "ARIA",
+            Self::Seed => "SEED",
         }
     }
 }
@@ -172,23 +151,27 @@ pub enum KeyTextError {
 impl KeyMaterial {
     /// Reads hex digits of one key, or of ENC,MAC,DEK with commas between; white space at the end is ignored.
     ///
+    /// Good text takes the same time whatever its digits. Only text that is refused is looked at character by character.
+    ///
     /// # Errors
     /// [`KeyTextError`]
     pub fn parse(text: &[u8]) -> Result<Self, KeyTextError> {
         let text = text.trim_ascii_end();
-        if text.is_empty() {
-            return Err(KeyTextError::Empty);
-        }
-        let count = text.split(|byte| *byte == b',').count();
-        let mut keys = (1..).zip(text.split(|byte| *byte == b',')).map(|(number, digits)| parse_key(number, digits));
-        match (count, keys.next(), keys.next(), keys.next()) {
-            (1, Some(key), ..) => Ok(Self::One(key?)),
-            (3, Some(enc), Some(mac), Some(dek)) => {
-                let set = KeySet { enc: enc?, mac: mac?, dek: dek? };
-                let KeySet { enc, mac, dek } = set.as_ref().map(SecretKey::key_len);
-                if enc == mac && mac == dek { Ok(Self::Set(set)) } else { Err(KeyTextError::Unequal(enc, mac, dek)) }
+        Self::decode(text).ok_or_else(|| refusal(text))
+    }
+
+    /// The length alone says where keys and commas stand: no digit need be told from a comma.
+    fn decode(text: &[u8]) -> Option<Self> {
+        match text.len() {
+            32 | 48 | 64 => Some(Self::One(decode_key(text)?)),
+            98 | 146 | 194 => {
+                let digits = (text.len() - 2) / 3;
+                let (enc, rest) = text.split_at(digits);
+                let (mac, dek) = rest.strip_prefix(b",")?.split_at_checked(digits)?;
+                let dek = dek.strip_prefix(b",")?;
+                Some(Self::Set(KeySet { enc, mac, dek }.try_map(|key| decode_key(key).ok_or(())).ok()?))
             }
-            _ => Err(KeyTextError::Count(count)),
+            _ => None,
         }
     }
 
@@ -205,9 +188,7 @@ impl KeyMaterial {
             if place > 0 {
                 text.push(',');
             }
-            for byte in key.expose() {
-                text.extend([byte >> 4, byte & 0x0F].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
-            }
+            text.push_str(&Zeroizing::new(base16ct::upper::encode_string(key.expose())));
         }
         text.push('\n');
         text
@@ -229,15 +210,29 @@ impl KeyMaterial {
     }
 }
 
-fn parse_key(key: usize, digits: &[u8]) -> Result<SecretKey, KeyTextError> {
-    if let Some(place) = digits.iter().position(|digit| !digit.is_ascii_hexdigit()) {
-        return Err(KeyTextError::NotHex { key, position: place + 1 });
-    }
-    let wrong = KeyTextError::Digits { key, digits: digits.len() };
+/// 32, 48 or 64 digits. `None` where one is none, whichever it is.
+fn decode_key(digits: &[u8]) -> Option<SecretKey> {
     let mut bytes = Zeroizing::new([0; 32]);
-    let bytes = bytes.get_mut(..digits.len() / 2).ok_or(wrong)?;
-    hex::decode_to_slice(digits, bytes).map_err(|_| wrong)?;
-    SecretKey::new(bytes).map_err(|_| wrong)
+    SecretKey::new(base16ct::mixed::decode(digits, &mut *bytes).ok()?).ok()
+}
+
+/// What is wrong with text that holds no key.
+fn refusal(text: &[u8]) -> KeyTextError {
+    let not_hex = |digits: &[u8]| digits.iter().position(|digit| !digit.is_ascii_hexdigit());
+    let wrong = |key, digits: &[u8]| match not_hex(digits) {
+        Some(place) => KeyTextError::NotHex { key, position: place + 1 },
+        None => KeyTextError::Digits { key, digits: digits.len() },
+    };
+    let good = |digits: &[u8]| matches!(digits.len(), 32 | 48 | 64) && not_hex(digits).is_none();
+    match *text.split(|byte| *byte == b',').collect::<Vec<_>>() {
+        [[]] => KeyTextError::Empty,
+        [key] => wrong(1, key),
+        [enc, mac, dek] => match (1..).zip([enc, mac, dek]).find(|(_, digits)| !good(digits)) {
+            Some((key, digits)) => wrong(key, digits),
+            None => KeyTextError::Unequal(enc.len() / 2, mac.len() / 2, dek.len() / 2),
+        },
+        ref keys => KeyTextError::Count(keys.len()),
+    }
 }
 
 #[cfg(test)]

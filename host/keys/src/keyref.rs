@@ -1,5 +1,6 @@
 //! KEYREF: how a person names keys, e.g. `kdf3+file:master.hex@0x30`. Never a key itself.
 
+use crate::key::Algorithm;
 use cardwright_proto::gp::key::Kvn;
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +13,14 @@ pub enum Scheme {
     Plain,
     /// `kdf3+`: GlobalPlatform KDF3, AES-CMAC over the KDD.
     Kdf3,
+    /// `kdf3-aria+`: as KDF3, with ARIA in the place of AES.
+    Kdf3Aria,
+    /// `kdf3-seed+`: as KDF3, with SEED in the place of AES.
+    Kdf3Seed,
+    /// `an10922+`: NXP AN10922 with AES, over the KDD and the key's number.
+    An10922,
+    /// `visa+`: 3DES-ECB over KDD bytes 0 to 3, 8, 9.
+    Visa,
     /// `visa2+`: 3DES-ECB over KDD bytes 0, 1, 4 to 7.
     Visa2,
     /// `emv+`: 3DES-ECB over KDD bytes 4 to 9.
@@ -20,7 +29,16 @@ pub enum Scheme {
 
 impl Scheme {
     /// All of them, plain first.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Kdf3, Self::Visa2, Self::Emv];
+    pub const ALL: [Self; 8] = [
+        Self::Plain,
+        Self::Kdf3,
+        Self::Visa2,
+        Self::Emv,
+        Self::Visa,
+        Self::An10922,
+        Self::Kdf3Aria,
+        Self::Kdf3Seed,
+    ];
 
     /// What stands before the source; empty for [`Self::Plain`].
     #[must_use]
@@ -28,8 +46,23 @@ impl Scheme {
         match self {
             Self::Plain => "",
             Self::Kdf3 => "kdf3+",
+            Self::Kdf3Aria => "kdf3-aria+",
+            Self::Kdf3Seed => "kdf3-seed+",
+            Self::An10922 => "an10922+",
+            Self::Visa => "visa+",
             Self::Visa2 => "visa2+",
             Self::Emv => "emv+",
+        }
+    }
+
+    /// The master's cipher. Cards in SCP03 use what comes out with AES, whatever it came from.
+    #[must_use]
+    pub const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Plain | Self::Kdf3 | Self::An10922 => Algorithm::Aes,
+            Self::Kdf3Aria => Algorithm::Aria,
+            Self::Kdf3Seed => Algorithm::Seed,
+            Self::Visa | Self::Visa2 | Self::Emv => Algorithm::TripleDes,
         }
     }
 }
@@ -45,6 +78,67 @@ pub enum Source {
     Prompt,
     /// `gp-test`: the public test key 404142..4F.
     GpTest,
+    /// `vault:NAME/KEY`: a key in a vault that the configuration names.
+    Vault(VaultKey),
+}
+
+/// A key in a vault: `NAME/KEY`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VaultKey {
+    /// The vault, as the configuration names it.
+    pub vault: Name,
+    /// The key in it.
+    pub key: Name,
+}
+
+/// The name of a vault or of a key in one: 1 to 64 letters, digits, `.`, `_`, `-` (ASCII), the first a letter or digit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(String);
+
+/// Text that is no [`Name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name is 1 to 64 of the characters A to Z, a to z, 0 to 9, `.`, `_` and `-`, the first a letter or digit")]
+pub struct NameError;
+
+impl Name {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let good = first && text.len() <= 64 && text.bytes().all(fits);
+        if good { Ok(Self(text.to_owned())) } else { Err(NameError) }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for VaultKey {
+    type Err = KeyRefError;
+
+    fn from_str(text: &str) -> Result<Self, KeyRefError> {
+        let (vault, key) = text.split_once('/').ok_or(KeyRefError::Vault)?;
+        let name = |text: &str| text.parse().map_err(|_| KeyRefError::Vault);
+        Ok(Self { vault: name(vault)?, key: name(key)? })
+    }
+}
+
+impl fmt::Display for VaultKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.vault, self.key)
+    }
 }
 
 /// A key reference: scheme, source, and the key set on the card that it is meant for.
@@ -62,14 +156,17 @@ pub struct KeyRef {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRefError {
-    /// Neither `file:`, `fd:`, `prompt` nor `gp-test`. The text is not repeated: it may be a key typed by mistake.
+    /// Neither `vault:`, `file:`, `fd:`, `prompt` nor `gp-test`. The text is not repeated: it may be a key typed by mistake.
     #[error(
-        "no key reference: write file:PATH, fd:N, prompt or gp-test, with kdf3+, visa2+ or emv+ in front where keys are diversified; a key itself is never given on the command line"
+        "no key reference: write vault:NAME/KEY, file:PATH, fd:N, prompt or gp-test, with kdf3+, visa2+ or emv+ in front where keys are diversified; a key itself is never given on the command line"
     )]
     Source,
     /// The descriptor is no number, or one of 0, 1, 2.
     #[error("fd: wants the number of an open descriptor above 2")]
     Fd,
+    /// What stands behind `vault:` is no vault and key.
+    #[error("vault: wants NAME/KEY, each 1 to 64 of the characters A to Z, a to z, 0 to 9, `.`, `_` and `-`")]
+    Vault,
     /// `file:` without a path.
     #[error("file: wants a path")]
     Path,
@@ -110,6 +207,8 @@ impl FromStr for KeyRef {
                 return Err(KeyRefError::Path);
             }
             Source::File(path.into())
+        } else if let Some(key) = source.strip_prefix("vault:") {
+            Source::Vault(key.parse()?)
         } else if let Some(fd) = source.strip_prefix("fd:") {
             let fd = Some(fd).filter(|fd| fd.bytes().all(|b| b.is_ascii_digit())).and_then(|fd| fd.parse().ok());
             Source::Fd(fd.filter(|fd| *fd > 2).ok_or(KeyRefError::Fd)?)
@@ -132,6 +231,7 @@ impl fmt::Display for KeyRef {
             Source::Fd(fd) => write!(f, "fd:{fd}")?,
             Source::Prompt => f.write_str("prompt")?,
             Source::GpTest => f.write_str("gp-test")?,
+            Source::Vault(key) => write!(f, "vault:{key}")?,
         }
         self.kvn.map_or(Ok(()), |kvn| write!(f, "@{kvn}"))
     }

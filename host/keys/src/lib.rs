@@ -8,8 +8,11 @@
 //! - [`audit`]: what is written down for other people.
 
 pub mod audit;
+mod cipher;
 pub mod diversify;
 pub mod journal;
 pub mod key;
 pub mod keyref;
 pub mod vault;
+#[cfg(test)]
+mod vectors;

@@ -1,24 +1,27 @@
-//! The port to whatever holds keys.
+//! The ports to whatever holds keys.
 //!
-//! A caller never sees a static key: it asks for a card's keys (as whatever the vault calls a handle), for session keys
-//! over a context, for the pseudo-random challenge, for a PUT KEY block. Each vault says what it keeps inside.
+//! [`Vault`] is what works with cards: a caller never sees a static key, it asks for a card's keys (as whatever the vault
+//! calls a handle), for session keys over a context, for the pseudo-random challenge, for a PUT KEY block. [`Store`] is
+//! what keeps keys under names: they are made, listed, destroyed. Whatever holds keys says what never leaves it.
 
-use crate::keyref::KeyRef;
+use crate::key::{Algorithm, KeyMaterial};
+use crate::keyref::{KeyRef, Name};
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_proto::gp::put_key::{BlockForm, KeyBlock};
 use cardwright_proto::scp::kdf::Context;
 use cardwright_proto::scp::{Mode, SessionCipher, Token};
 use std::fmt;
+use std::str::FromStr;
 
-/// What never leaves a vault. Reports repeat it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What never leaves a vault, the least first. Reports repeat it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Custody {
-    /// Neither masters nor card keys enter the host's memory.
-    StaticKeysNeverLeave,
-    /// Masters stay inside, card keys pass through the host's memory.
-    MasterNeverLeaves,
     /// All keys pass through the host's memory.
     Software,
+    /// Masters stay inside; card keys, or values from which they could be found, pass through the host's memory.
+    MasterNeverLeaves,
+    /// Neither masters nor card keys enter the host's memory.
+    StaticKeysNeverLeave,
 }
 
 impl fmt::Display for Custody {
@@ -49,6 +52,27 @@ pub enum VaultError {
     /// No key of that name was loaded.
     #[error("the vault has no key `{0}`")]
     UnknownKey(String),
+    /// A key of that name is there, and none is ever written over.
+    #[error("the vault has a key `{0}` already: a key is never written over")]
+    Exists(Name),
+    /// A key is used for what it is meant for, and for nothing else.
+    #[error("`{key}` is kept for `{purpose}`: it cannot be used for `{wanted}`")]
+    Purpose {
+        /// The key's name.
+        key: String,
+        /// What it is kept for.
+        purpose: Purpose,
+        /// What was asked of it.
+        wanted: Purpose,
+    },
+    /// The vault cannot do this with any key.
+    #[error("this vault cannot {what}: {reason}")]
+    Unable {
+        /// What was asked for, as in "cannot ...".
+        what: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The diversification does not work with that master.
     #[error("`{key}`: {reason}")]
     Diversification {
@@ -77,8 +101,8 @@ pub trait Vault {
     /// A session's keys at work.
     type Session: SessionCipher;
 
-    /// What this vault keeps inside.
-    fn custody(&self) -> Custody;
+    /// What of these keys stays inside.
+    fn custody(&self, keys: &Self::CardKeys) -> Custody;
 
     /// The static keys that `key` gives for a card with this KDD: diversified, or the same for all cards.
     ///
@@ -117,4 +141,186 @@ pub trait Vault {
         new: &Self::CardKeys,
         form: BlockForm,
     ) -> Result<KeySet<KeyBlock>, VaultError>;
+}
+
+/// What a key is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Cards' keys are derived from it, and nothing else is done with it.
+    Master,
+    /// A card's static keys ENC, MAC, DEK as they are: three keys under one name.
+    Card,
+    /// Encryption.
+    Enc,
+    /// Message authentication.
+    Mac,
+    /// Wrapping of other keys.
+    Dek,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Master, Self::Card, Self::Enc, Self::Mac, Self::Dek];
+
+    /// As people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Card => "card",
+            Self::Enc => "enc",
+            Self::Mac => "mac",
+            Self::Dek => "dek",
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A word that stands for nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnknownWord(&'static str);
+
+impl FromStr for Purpose {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let found = Self::ALL.into_iter().find(|purpose| purpose.name() == text);
+        found.ok_or(UnknownWord("purposes are master, card, enc, mac and dek"))
+    }
+}
+
+/// Cipher and length of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyType {
+    /// 16 bytes
+    Aes128,
+    /// 24 bytes
+    Aes192,
+    /// 32 bytes
+    Aes256,
+    /// 16 bytes: two single keys.
+    TripleDes2,
+    /// 24 bytes: three single keys.
+    TripleDes3,
+}
+
+impl KeyType {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Aes128, Self::Aes192, Self::Aes256, Self::TripleDes2, Self::TripleDes3];
+
+    /// As people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aes128 => "aes128",
+            Self::Aes192 => "aes192",
+            Self::Aes256 => "aes256",
+            Self::TripleDes2 => "3des2",
+            Self::TripleDes3 => "3des3",
+        }
+    }
+
+    /// Bytes in a key: 16, 24 or 32.
+    #[must_use]
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128 | Self::TripleDes2 => 16,
+            Self::Aes192 | Self::TripleDes3 => 24,
+            Self::Aes256 => 32,
+        }
+    }
+
+    /// The algorithm of its check value.
+    #[must_use]
+    pub const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Aes128 | Self::Aes192 | Self::Aes256 => Algorithm::Aes,
+            Self::TripleDes2 | Self::TripleDes3 => Algorithm::TripleDes,
+        }
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for KeyType {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let found = Self::ALL.into_iter().find(|key_type| key_type.name() == text);
+        found.ok_or(UnknownWord("key types are aes128, aes192, aes256, 3des2 and 3des3"))
+    }
+}
+
+/// A key as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    /// What it is kept for.
+    pub purpose: Purpose,
+    /// Cipher and length.
+    pub key_type: KeyType,
+    /// A trusted backup key can wrap it. Vaults that keep keys in files have copies of these, and take no notice.
+    pub portable: bool,
+}
+
+/// Check values of what one name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kcvs {
+    /// One key.
+    One(Kcv),
+    /// ENC, MAC, DEK.
+    Set(KeySet<Kcv>),
+}
+
+/// What a vault says of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub spec: KeySpec,
+    /// Which key of this name it is, from 1; `None` where the vault does not count.
+    pub version: Option<u32>,
+    /// Check values under [`KeyType::algorithm`]; `None` where the vault cannot compute them inside.
+    pub kcvs: Option<Kcvs>,
+    /// What never leaves, where cards' keys come from this one.
+    pub custody: Custody,
+}
+
+/// Keeps keys under names. What a call has returned from is durable.
+pub trait Store {
+    /// All keys, by name.
+    ///
+    /// # Errors
+    /// [`VaultError::Failed`]
+    fn list(&self) -> Result<Vec<KeyInfo>, VaultError>;
+
+    /// Makes a key from the vault's own randomness.
+    ///
+    /// # Errors
+    /// [`VaultError::Exists`], [`VaultError::Unable`], [`VaultError::Failed`].
+    fn generate(&mut self, name: &Name, spec: KeySpec) -> Result<KeyInfo, VaultError>;
+
+    /// Takes a key that was outside: for test keys, and for keys that come from elsewhere in clear.
+    ///
+    /// `material` is one key, or for [`Purpose::Card`] a set; a length other than [`KeyType::key_len`] is refused.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    fn import(&mut self, name: &Name, spec: KeySpec, material: &KeyMaterial) -> Result<KeyInfo, VaultError>;
+
+    /// Destroys a key.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownKey`], [`VaultError::Failed`].
+    fn destroy(&mut self, name: &Name) -> Result<(), VaultError>;
 }

@@ -106,7 +106,8 @@ impl Pin {
         if !(Self::MIN..=Self::MAX).contains(&digits.len()) {
             return Err(PinError::Length);
         }
-        if !digits.iter().all(u8::is_ascii_digit) {
+        // All of them, also behind one that is none.
+        if !digits.iter().fold(true, |all, digit| all & digit.is_ascii_digit()) {
             return Err(PinError::NotADigit);
         }
         let mut pin = Self { digits: Zeroizing::new([0; Self::MAX]), len: digits.len() };

@@ -16,7 +16,6 @@ use crate::apdu::ApduError;
 use crate::block::{AesKey, Block, CmacKey, KeyLength};
 use crate::status::StatusWord;
 use core::fmt;
-use zeroize::Zeroizing;
 
 /// 8-byte or 16-byte challenges, cryptograms and MACs (AmdD 1.2: bit 01 of the "i" parameter).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -281,16 +280,8 @@ impl SoftCipher {
         if key_enc.len() != key_mac.len() {
             return Err(KeyLength(key_enc.len()));
         }
-        let mut from_mac = CmacKey::new(key_mac)?;
-        let mut key = Zeroizing::new([0; 32]);
-        let key = key.get_mut(..key_mac.len()).ok_or(KeyLength(key_mac.len()))?;
-        kdf::derive(&mut from_mac, kdf::Constant::SMac, context, key);
-        let mac = CmacKey::new(key)?;
-        kdf::derive(&mut from_mac, kdf::Constant::SRmac, context, key);
-        let rmac = CmacKey::new(key)?;
-        let mut from_enc = CmacKey::new(key_enc)?;
-        kdf::derive(&mut from_enc, kdf::Constant::SEnc, context, key);
-        Ok(Self { enc: AesKey::new(key)?, mac, rmac })
+        let (mac, rmac) = kdf::session_macs(key_mac, context)?;
+        Ok(Self { enc: kdf::session_enc(key_enc, context)?, mac, rmac })
     }
 }
 

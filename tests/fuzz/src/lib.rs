@@ -1,6 +1,7 @@
 //! What each fuzz target does with its bytes. A panic is a finding.
 
 mod channel;
+mod vault;
 
 use cardwright::journal_file::parse_journal;
 use cardwright_link::vpcd::frame::{Control, read_frame, write_frame};
@@ -21,6 +22,7 @@ use cardwright_proto::scp::Token;
 use cardwright_proto::status::StatusWord;
 use cardwright_proto::tlv::{self, Items};
 pub use channel::{unwrap_card, unwrap_host};
+pub use vault::vault_file;
 
 /// A command is parsed, coded again, split; the same bytes, cut in pieces, are a card's answers.
 pub fn apdu(data: &[u8]) {
@@ -185,5 +187,10 @@ mod tests {
     #[test]
     fn journal() {
         replay("journal", super::journal);
+    }
+
+    #[test]
+    fn vault_file() {
+        replay("vault_file", super::vault_file);
     }
 }

@@ -31,7 +31,8 @@ fn gp_test() -> SoftVault {
 #[test]
 fn material_belongs_to_its_source() {
     let vault = gp_test();
-    assert_eq!(vault.custody(), Custody::Software);
+    let keys = vault.card_keys(&key("gp-test"), &KDD).unwrap();
+    assert_eq!(vault.custody(&keys), Custody::Software);
     for name in ["gp-test", "kdf3+gp-test", "visa2+gp-test@0x30"] {
         assert!(vault.holds(&key(name)));
         assert_eq!(vault.key_len(&vault.card_keys(&key(name), &KDD).unwrap()), 16);

@@ -1,9 +1,12 @@
 use super::{DiversifyError, derive};
 use crate::key::{Algorithm, KeyMaterial, SecretKey};
 use crate::keyref::Scheme;
+use crate::vectors::{bytes as bytes_of, key, section};
 use cardwright_proto::gp::key::{Kcv, KeySet};
-use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{Strategy, any, prop_oneof, proptest};
+use proptest::sample::select;
 use proptest::{collection::vec, prop_assert, prop_assert_eq};
+use serde_json::Value;
 
 const KDD: [u8; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
@@ -22,6 +25,21 @@ fn published_check_values() {
     assert_eq!(kcvs(Scheme::Emv, Algorithm::TripleDes), ["C33013", "6F4CA6", "BB8179"]);
     assert_eq!(kcvs(Scheme::Visa2, Algorithm::TripleDes), ["2BE598", "58DA38", "3C328E"]);
     assert_eq!(kcvs(Scheme::Kdf3, Algorithm::Aes), ["E79C05", "D1BD77", "3FDE8C"]);
+}
+
+#[test]
+fn kdf3_as_published() {
+    let vectors = section("kdf3");
+    let derived = |master: &Value, kdd: &Value| {
+        derive(Scheme::Kdf3, &KeyMaterial::One(key(master)), &bytes_of(kdd).try_into().unwrap()).unwrap()
+    };
+    for case in vectors["kcv_aes"].as_array().unwrap() {
+        let keys = derived(&case["master"], &vectors["kdd"]);
+        let kcvs: Vec<_> = keys.iter().map(|key| key.kcv(Algorithm::Aes).unwrap().to_string()).collect();
+        assert_eq!(case["kcv"], serde_json::json!(kcvs));
+    }
+    let whole = &vectors["key"];
+    assert!(derived(&whole["master"], &whole["kdd"]).enc == key(&whole["enc"]));
 }
 
 /// Computed with another AES-CMAC (Python, `cryptography`) over the formula.
@@ -48,13 +66,17 @@ fn kdf3_of_every_master_length() {
 }
 
 #[test]
-fn triple_des_takes_two_keys_only() {
+fn masters_that_schemes_take() {
     for len in [24, 32] {
         let material = KeyMaterial::One(SecretKey::new(&vec![7; len]).unwrap());
-        for scheme in [Scheme::Visa2, Scheme::Emv] {
+        for scheme in [Scheme::Visa, Scheme::Visa2, Scheme::Emv] {
             let error = derive(scheme, &material, &KDD).unwrap_err();
             assert_eq!(error, DiversifyError::MasterLength);
             assert_eq!(error.to_string(), error.reason());
+        }
+        assert_eq!(derive(Scheme::Kdf3Seed, &material, &KDD).unwrap_err(), DiversifyError::SeedLength);
+        for scheme in [Scheme::Kdf3, Scheme::Kdf3Aria, Scheme::An10922] {
+            assert_eq!(derive(scheme, &material, &KDD).unwrap().enc.key_len(), len);
         }
     }
 }
@@ -64,14 +86,15 @@ fn bytes(len: usize) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn scheme() -> impl Strategy<Value = Scheme> {
-    prop_oneof![Just(Scheme::Plain), Just(Scheme::Kdf3), Just(Scheme::Visa2), Just(Scheme::Emv)]
+    select(&Scheme::ALL[..])
 }
 
 /// The KDD bytes that a scheme takes.
 fn taken(scheme: Scheme) -> &'static [usize] {
     match scheme {
         Scheme::Plain => &[],
-        Scheme::Kdf3 => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        Scheme::Kdf3 | Scheme::Kdf3Aria | Scheme::Kdf3Seed | Scheme::An10922 => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        Scheme::Visa => &[0, 1, 2, 3, 8, 9],
         Scheme::Visa2 => &[0, 1, 4, 5, 6, 7],
         Scheme::Emv => &[4, 5, 6, 7, 8, 9],
     }
@@ -108,7 +131,7 @@ proptest! {
     /// One master gives three different keys, none of them the master, all as long as it.
     #[test]
     fn three_different_keys(master in prop_oneof![bytes(16), bytes(24), bytes(32)], kdd in any::<[u8; 10]>()) {
-        for scheme in [Scheme::Kdf3, Scheme::Visa2, Scheme::Emv] {
+        for scheme in Scheme::ALL.into_iter().filter(|scheme| *scheme != Scheme::Plain) {
             let material = KeyMaterial::One(SecretKey::new(&master).unwrap());
             let Ok(keys) = derive(scheme, &material, &kdd) else { continue };
             prop_assert!(keys.enc != keys.mac && keys.mac != keys.dek && keys.enc != keys.dek);

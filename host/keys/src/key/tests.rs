@@ -57,7 +57,12 @@ fn check_values() {
     let three = SecretKey::new(b"@ABCDEFGHIJKLMNO@ABCDEFG").unwrap();
     assert_eq!(three.kcv(Algorithm::TripleDes), Ok(Kcv([0x8B, 0xAF, 0x47])), "K3 = K1 is 2-key 3DES");
     assert_eq!(SecretKey::new(&[0; 32]).unwrap().kcv(Algorithm::TripleDes), Err(KeyLength(32)));
-    assert_eq!([Algorithm::Aes, Algorithm::TripleDes].map(Algorithm::name), ["AES", "3DES"]);
+    // Likewise, with -aria-128-ecb and -seed-ecb.
+    assert_eq!(key.kcv(Algorithm::Aria), Ok(Kcv([0xC5, 0x94, 0xBB])));
+    assert_eq!(key.kcv(Algorithm::Seed), Ok(Kcv([0x48, 0xD4, 0x6C])));
+    assert_eq!(three.kcv(Algorithm::Seed), Err(KeyLength(24)));
+    let all = [Algorithm::Aes, Algorithm::TripleDes, Algorithm::Aria, Algorithm::Seed];
+    assert_eq!(all.map(Algorithm::name), ["AES", "3DES", "ARIA", "SEED"]);
 }
 
 #[test]

@@ -192,7 +192,9 @@ fn wrong_pin(left: u8) -> StatusWord {
 /// First the lengths of all, 6700, then their digits, 6A80.
 fn well_formed(pins: &[&[u8]]) -> Result<(), Stop> {
     require(pins.iter().all(|pin| (Pin::MIN..=Pin::MAX).contains(&pin.len())), StatusWord::WRONG_LENGTH)?;
-    require(pins.iter().all(|pin| pin.iter().all(u8::is_ascii_digit)), StatusWord::WRONG_DATA)
+    // All of them, also behind one that is none.
+    let digits = pins.iter().copied().flatten().fold(true, |all, digit| all & digit.is_ascii_digit());
+    require(digits, StatusWord::WRONG_DATA)
 }
 
 /// A check of a list.

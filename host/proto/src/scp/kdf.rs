@@ -4,7 +4,7 @@
 //! (1, from 1), context. The counter stands behind L, in the middle of the fixed data.
 
 use super::{CipherFailed, Mode, SessionCipher, Token};
-use crate::block::{BLOCK, CmacKey};
+use crate::block::{AesKey, BLOCK, CmacKey, KeyLength};
 use zeroize::Zeroizing;
 
 /// What is derived.
@@ -97,6 +97,32 @@ pub fn derive(key: &mut CmacKey, constant: Constant, context: &Context, out: &mu
     let bits = u16::try_from(out.len() * 8).unwrap_or(u16::MAX);
     let label = label(constant, bits, 0);
     derive_around(key, &label[..15], context.bytes(), out);
+}
+
+/// S-ENC (AmdD 6.2.1) from the static Key-ENC, as long as it.
+///
+/// # Errors
+/// [`KeyLength`]
+pub fn session_enc(key_enc: &[u8], context: &Context) -> Result<AesKey, KeyLength> {
+    let mut from = CmacKey::new(key_enc)?;
+    let mut key = Zeroizing::new([0; 32]);
+    let key = key.get_mut(..key_enc.len()).ok_or(KeyLength(key_enc.len()))?;
+    derive(&mut from, Constant::SEnc, context, key);
+    AesKey::new(key)
+}
+
+/// S-MAC and S-RMAC (AmdD 6.2.1) from the static Key-MAC, as long as it.
+///
+/// # Errors
+/// [`KeyLength`]
+pub fn session_macs(key_mac: &[u8], context: &Context) -> Result<(CmacKey, CmacKey), KeyLength> {
+    let mut from = CmacKey::new(key_mac)?;
+    let mut key = Zeroizing::new([0; 32]);
+    let key = key.get_mut(..key_mac.len()).ok_or(KeyLength(key_mac.len()))?;
+    derive(&mut from, Constant::SMac, context, key);
+    let mac = CmacKey::new(key)?;
+    derive(&mut from, Constant::SRmac, context, key);
+    Ok((mac, CmacKey::new(key)?))
 }
 
 /// SP 800-108 in counter mode with any fixed data around a one-byte counter: fills `out` (at most 255 blocks) with

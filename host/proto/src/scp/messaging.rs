@@ -6,7 +6,7 @@ use crate::apdu::{ApduError, Command, LcField, Response};
 use crate::block::{BLOCK, Block};
 use crate::status::StatusWord;
 use alloc::vec::Vec;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// As many commands as one session may carry: what 8-byte MACs are good for.
 const MAX_COMMANDS: u32 = 1 << 20;
@@ -123,7 +123,7 @@ impl<C: SessionCipher> Channel<C> {
         let data = &mut raw[at..at + body];
         let plain = if self.level.c_enc() && body > 0 { self.decrypt(0, data)? } else { body };
         header.cla = Class { secured: false, ..class }.byte();
-        Ok(Command { header, data: &raw[at..at + plain], ne, form })
+        Ok(Command { header, data: &raw[at..][..plain], ne, form })
     }
 
     /// Card: protects a response in place. `response` holds the plain data, and afterwards data, MAC, status word.
@@ -154,11 +154,7 @@ impl<C: SessionCipher> Channel<C> {
             return Err(ScpError::Padding);
         }
         self.cipher.decrypt(counter_block(self.counter, direction), data)?;
-        let end = data.iter().rposition(|byte| *byte != 0).ok_or(ScpError::Padding)?;
-        if data[end] != 0x80 || data.len() - end > BLOCK {
-            return Err(ScpError::Padding);
-        }
-        Ok(end)
+        Ok(data.len() - padding(data).ok_or(ScpError::Padding)?)
     }
 
     /// The encryption counter goes up for every command, also for one without data (AmdD 6.2.6).
@@ -169,6 +165,19 @@ impl<C: SessionCipher> Channel<C> {
         self.counter += 1;
         Ok(())
     }
+}
+
+/// How long the padding is: 80 in the last block, and zeros behind it. All of that block is looked at, whatever is in it.
+fn padding(data: &[u8]) -> Option<usize> {
+    let last: &Block = data.last_chunk()?;
+    let (mut only_zeros, mut found, mut len) = (Choice::from(1), Choice::from(0), 0);
+    for (byte, place) in last.iter().rev().zip(1_u8..) {
+        let marker = only_zeros & byte.ct_eq(&0x80);
+        len.conditional_assign(&place, marker);
+        found |= marker;
+        only_zeros &= byte.ct_eq(&0);
+    }
+    bool::from(found).then_some(len.into())
 }
 
 /// The block whose encryption is the IV: the counter, its first byte 80 for a response (AmdD 6.2.7).

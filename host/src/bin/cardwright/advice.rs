@@ -1,13 +1,17 @@
 //! What a failure means for the shell (an exit code) and for a person (what to do next).
 
+mod vault;
+
 use crate::custodian::advice as custodian;
 use crate::output;
 use cardwright::custodian::CustodianError;
 use cardwright::error::{Error, RequestError};
 use cardwright::share_file::ShareFileError;
-use cardwright_hsm::KeyLoadError;
+use cardwright_hsm::pkcs11::{TokenError, UriError};
+use cardwright_hsm::{KeyLoadError, NoRandomness, VaultFileError};
+use cardwright_keys::diversify::{InputError, MethodError, RunError};
 use cardwright_keys::journal::JournalError;
-use cardwright_keys::keyref::KeyRefError;
+use cardwright_keys::keyref::{KeyRefError, Name, NameError, VaultKey};
 use cardwright_keys::vault::VaultError;
 use cardwright_link::LinkError;
 use cardwright_proto::apdu::ApduError;
@@ -43,6 +47,54 @@ pub(crate) enum Failure {
     Pin { from: String, error: PinError },
     #[error("the new PIN was not typed twice the same")]
     PinsDiffer,
+    #[error("no source of a passphrase: write prompt, fd:N or file:PATH; a passphrase itself is never given")]
+    Passphrase,
+    #[error("the new passphrase was not typed twice the same")]
+    PassphrasesDiffer,
+    #[error("--memory and --passes belong to --kdf argon2id, --iterations to --kdf pbkdf2")]
+    MixedKdf,
+    #[error("the configuration names no vault `{0}`")]
+    NoVault(Name),
+    #[error("the configuration's `[vault.{0}]` has no fit name: {NameError}")]
+    VaultName(String),
+    #[error("vault {0} is a token, not a file: it has no passphrase")]
+    NotSoft(Name),
+    #[error("`{0}` names no place for a key here")]
+    NotAPlace(String),
+    #[error("no diversification is named")]
+    NoScheme,
+    #[error("two diversifications are named: one in front of the key reference, one with --scheme")]
+    TwoSchemes,
+    #[error("the algorithm has no check value for keys of that length")]
+    NoCheckValue,
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    #[error(transparent)]
+    Derive(#[from] RunError),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    #[error("there is no key `vault:{0}`")]
+    NoKey(VaultKey),
+    #[error("vault {0} was unlocked by a process that is gone")]
+    NotUnlocked(Name),
+    #[error("the command could not be run with the vault unlocked: {0}")]
+    Unlock(std::io::Error),
+    /// The command has said what it had to say.
+    #[error("the command ended with {0}")]
+    Child(u8),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    VaultFile(#[from] VaultFileError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Printed already.
+    #[error("the token does not hold the profile `{0}`")]
+    ProfileBroken(&'static str),
+    #[error(transparent)]
+    TokenUri(#[from] UriError),
     #[error("nothing was destroyed: that it is meant was not confirmed")]
     NotConfirmed,
     /// The card still has it.
@@ -90,6 +142,9 @@ pub(crate) enum Failure {
 impl Failure {
     /// Tells the person, or with `--json` the caller, and gives the exit code.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
+        if let Self::Child(code) = self {
+            return ExitCode::from(*code);
+        }
         // Names of readers and files, and what cards and journals say, are other people's text.
         let safe = self.to_string().lines().map(output::harmless).collect::<Vec<_>>().join("\n");
         eprintln!("error: {safe}");
@@ -100,7 +155,7 @@ impl Failure {
         if json
             && !matches!(
                 self,
-                Self::Refused(_) | Self::Stopped(_) | Self::Output(_) | Self::NoCandidate | Self::Partly(_)
+                Self::ProfileBroken(_) | Self::Refused(_) | Self::Stopped(_) | Self::Output(_) | Self::NoCandidate | Self::Partly(_)
             )
         {
             // Nothing more can be done where standard output is gone as well.
@@ -119,6 +174,16 @@ impl Failure {
             Self::Use(error) | Self::Interrupted(error) | Self::Stopped(error) => code_of(error),
             Self::KeyRef(_) | Self::NotKept(_) | Self::NoReader | Self::NoStateDir | Self::Config { .. } => 2,
             Self::Hex(_) | Self::BadCommand { .. } | Self::MixedSets | Self::KvnOfNew(_) | Self::Exists(_) => 2,
+            Self::Passphrase | Self::PassphrasesDiffer | Self::MixedKdf | Self::NotAPlace(_) => 2,
+            Self::NoVault(_) | Self::VaultName(_) | Self::NotSoft(_) | Self::TokenUri(_) => 2,
+            Self::NoScheme | Self::TwoSchemes | Self::NoCheckValue => 2,
+            Self::Input(_) | Self::Method(_) | Self::Derive(_) => 2,
+            Self::Randomness(_) => 8,
+            Self::NoKey(_) | Self::NotUnlocked(_) | Self::Unlock(_) => 8,
+            Self::Vault(error) => vault::exit_code(error),
+            Self::VaultFile(error) => vault::exit_code_of_file(error),
+            Self::Token(_) | Self::ProfileBroken(_) => 8,
+            Self::Child(code) => *code,
             Self::PinSource | Self::Pin { .. } | Self::PinsDiffer | Self::NotConfirmed => 2,
             Self::Link(LinkError::Uri { .. }) => 2,
             Self::Link(_) | Self::CardTorn => 3,
@@ -139,6 +204,12 @@ impl Failure {
             Self::Link(error) => return link_advice(error),
             Self::Interrupted(_) => INTERRUPTED,
             Self::NotKept(_) => "write them to a file of mode 0600 and pass file:PATH",
+            Self::Vault(error) => return vault::advice(error),
+            Self::VaultFile(error) => return vault::advice_on_file(error),
+            Self::Token(error) => return vault::advice_on_token(error),
+            Self::NoScheme | Self::Method(_) => "`cardwright key derive --help` lists the methods",
+            Self::NoVault(_) => vault::NO_VAULT,
+            Self::NotUnlocked(_) => "run `cardwright vault unlock` again",
             Self::NoReader => NO_READER,
             Self::NoStateDir => "pass --state-dir DIR",
             Self::NotConfirmed => "type `yes` at the terminal, or pass --yes",
@@ -167,7 +238,6 @@ const IN_USE: &str =
 fn code_of(error: &Error) -> u8 {
     match error {
         Error::Link { error: LinkError::Uri { .. }, .. } | Error::Request(_) => 2,
-        Error::Vault(VaultError::WeakerWrap { .. }) => 2,
         Error::Link { .. } => 3,
         Error::Gp(GpError::Pin { refused: PinRefused::WrongAndBlocked, .. }) => 6,
         Error::Custodian(error) => code_of_custodian(error),
@@ -176,7 +246,8 @@ fn code_of(error: &Error) -> u8 {
         Error::AtRisk { .. } | Error::Blocked(_) => 6,
         Error::Apdu { .. } | Error::Gp(_) | Error::NotProved { .. } => 7,
         Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } => 7,
-        Error::Vault(_) | Error::Entropy(_) => 8,
+        Error::Vault(error) => vault::exit_code(error),
+        Error::Entropy(_) => 8,
         Error::Journal(_) | Error::OtherChangePending { .. } => 9,
         Error::Scp { error, .. } => match error {
             ScpError::LevelNotSupported { .. } | ScpError::Level(_) => 2,
@@ -216,7 +287,7 @@ fn advice_on(error: &Error) -> Option<&'static str> {
         }
         Error::Gp(GpError::Pin { refused, .. }) => custodian::wrong_pin(*refused),
         Error::Custodian(error) => return custodian::advice(error),
-        Error::Vault(VaultError::WeakerWrap { .. }) => SAME_SIZE,
+        Error::Vault(error) => return vault::advice(error),
         Error::AtRisk { .. } => "find out why it was refused; if the keys are right beyond doubt, pass --accept-risk",
         Error::Blocked(_) => "set the card aside: no host can unblock a key set",
         Error::EchoMismatch { .. } => {
@@ -236,7 +307,7 @@ fn advice_on(error: &Error) -> Option<&'static str> {
     })
 }
 
-const SAME_SIZE: &str = "this card's keys cannot wrap stronger ones: choose new keys of the same size";
+pub(crate) const SAME_SIZE: &str = "this card's keys cannot wrap stronger ones: choose new keys of the same size";
 
 fn request_advice(error: &RequestError) -> Option<&'static str> {
     Some(match error {

@@ -1,12 +1,18 @@
 //! The arguments, as clap reads them. No argument takes a key; key references are read in [`crate::setup`], so that a
 //! key typed in their place is not repeated in an error.
 
+mod vaults;
+
 use cardwright_keys::keyref::parse_byte;
 use cardwright_proto::custody::Mode as ShareMode;
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::scp::{Mode, SecurityLevel};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+pub(crate) use vaults::{
+    CreateArgs, DeriveArgs, DestroyArgs, GenerateArgs, HsmCommand, HsmListArgs, ImportArgs, KdfArgs, KdfName, KeyCommand, ListArgs,
+    PasswdArgs, ProbeArgs, ShowArgs, SpecArgs, UnlockArgs, VaultArgs, VaultCommand,
+};
 
 /// Loads, splits, rotates and proves smart-card keys.
 #[derive(Debug, Parser)]
@@ -20,6 +26,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Key references (KEYREF), with @KVN behind for a certain key set on the card:
+  vault:NAME/KEY  a key in a vault that the configuration file names
   file:PATH    mode 0600, hex: one key, or ENC,MAC,DEK
   fd:N         an open file descriptor, read once
   prompt       asked for on the terminal
@@ -38,7 +45,7 @@ pub(crate) struct Global {
     /// Print one JSON object on standard output
     #[arg(long, global = true, env = "CARDWRIGHT_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) json: bool,
-    /// Configuration file (TOML: reader, state-dir, time-limit, wait)
+    /// Configuration file (TOML: reader, state-dir, time-limit, wait, vaults)
     #[arg(long, global = true, env = "CARDWRIGHT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where the journal and the audit log are kept
@@ -72,6 +79,21 @@ pub(crate) enum Command {
     Custodian {
         #[command(subcommand)]
         command: CustodianCommand,
+    },
+    /// Keys in vaults and files
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Vaults that are encrypted files
+    Vault {
+        #[command(subcommand)]
+        command: VaultCommand,
+    },
+    /// PKCS#11 tokens: HSMs, and software tokens
+    Hsm {
+        #[command(subcommand)]
+        command: HsmCommand,
     },
     /// Simulated cards
     Sim {

@@ -2,7 +2,11 @@
 
 use crate::advice::Failure;
 use crate::args::Global;
+use crate::setup::Terminal;
+use cardwright_hsm::pkcs11::{self, Token, TokenOptions};
+use cardwright_keys::keyref::Name;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +18,45 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) time_limit: Duration,
     pub(crate) wait: Duration,
+    pub(crate) vaults: BTreeMap<Name, VaultConfig>,
+}
+
+/// One `[vault.NAME]` of the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum VaultConfig {
+    Soft(SoftConfig),
+    Pkcs11(TokenConfig),
+}
+
+/// `type = "soft"`: an encrypted file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SoftConfig {
+    pub(crate) file: PathBuf,
+    /// Where the passphrase comes from; asked for where it is left out.
+    pub(crate) passphrase: Option<String>,
+}
+
+/// `type = "pkcs11"`: a token.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct TokenConfig {
+    /// RFC 7512, with `module-path`; `pin-source` where the PIN is not asked for.
+    pub(crate) uri: String,
+    #[serde(default)]
+    pub(crate) session_keys: SessionKeys,
+}
+
+/// Where the session keys of a token's cards work.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SessionKeys {
+    /// In the token.
+    #[default]
+    Handles,
+    /// In memory: faster.
+    Readable,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +66,8 @@ struct File {
     state_dir: Option<PathBuf>,
     time_limit: Option<u64>,
     wait: Option<u64>,
+    #[serde(default)]
+    vault: BTreeMap<String, VaultConfig>,
 }
 
 /// Options, then the file, then defaults.
@@ -34,7 +79,9 @@ pub(crate) fn complete(global: Global) -> Result<Settings, Failure> {
             _ => File::default(),
         },
     };
+    let vaults = file.vault.into_iter().map(|(name, vault)| Ok((vault_name(&name)?, vault)));
     Ok(Settings {
+        vaults: vaults.collect::<Result<_, Failure>>()?,
         reader: global.reader.or(file.reader),
         json: global.json,
         state_dir: global.state_dir.or(file.state_dir),
@@ -43,7 +90,28 @@ pub(crate) fn complete(global: Global) -> Result<Settings, Failure> {
     })
 }
 
+fn vault_name(text: &str) -> Result<Name, Failure> {
+    text.parse().map_err(|_| Failure::VaultName(text.to_owned()))
+}
+
+impl TokenConfig {
+    /// Finds the token, and logs in.
+    pub(crate) fn open(&self) -> Result<Token, Failure> {
+        let session_keys = match self.session_keys {
+            SessionKeys::Handles => pkcs11::SessionKeys::Handles,
+            SessionKeys::Readable => pkcs11::SessionKeys::Readable,
+        };
+        let options = TokenOptions { session_keys, last_try: false };
+        Ok(Token::open(&self.uri.parse()?, options, &mut Terminal)?)
+    }
+}
+
 impl Settings {
+    /// The vault of that name.
+    pub(crate) fn vault(&self, name: &Name) -> Result<&VaultConfig, Failure> {
+        self.vaults.get(name).ok_or_else(|| Failure::NoVault(name.clone()))
+    }
+
     /// Where the journal and the audit log live.
     pub(crate) fn state_dir(&self) -> Result<PathBuf, Failure> {
         self.state_dir.clone().or_else(|| user_dir("XDG_STATE_HOME", ".local/state")).ok_or(Failure::NoStateDir)
@@ -56,10 +124,20 @@ fn read(path: &Path) -> Result<File, Failure> {
     let mut file: File =
         toml::from_str(&text).map_err(|error| Failure::Config { path: path.to_owned(), reason: error.to_string() })?;
     // A relative path in a file is meant from there, not from wherever the program happens to run.
-    if let (Some(dir), Some(base)) = (&mut file.state_dir, path.parent()) {
-        *dir = base.join(&dir);
+    let base = path.parent().unwrap_or(Path::new(""));
+    file.state_dir = file.state_dir.map(|dir| base.join(dir));
+    for vault in file.vault.values_mut() {
+        if let VaultConfig::Soft(soft) = vault {
+            soft.file = base.join(&soft.file);
+            soft.passphrase = soft.passphrase.take().map(|source| from_base(base, source));
+        }
     }
     Ok(file)
+}
+
+/// `file:PATH` as it is meant.
+fn from_base(base: &Path, source: String) -> String {
+    source.strip_prefix("file:").map(|path| format!("file:{}", base.join(path).display())).unwrap_or(source)
 }
 
 /// The user's directory of a kind (XDG Base Directory Specification), with ours in it.

@@ -13,19 +13,16 @@ use cardwright::books::Books;
 use cardwright::custodian::{self, AID, Custodian, Done, Operation};
 use cardwright::share_file;
 use cardwright::world::Os;
-use cardwright_hsm::{KeyLoadError, NewSecretFile, Prompt, SoftVault, load_secret_fd, load_secret_file};
-use cardwright_keys::keyref::{KeyRef, Scheme, Source};
+use cardwright_hsm::{Keyring, NewSecretFile, SecretSource};
 use cardwright_link::Transport;
 use cardwright_proto::custody::get_state::State;
 use cardwright_proto::custody::{Mode, Pin};
 use report::{Report, identity, share_text};
 use serde_json::json;
 use std::fmt::Write;
-use std::io::{BufRead, IsTerminal};
-use zeroize::Zeroizing;
 
 /// A custodian card over whatever reader.
-type Opened<'c, 'b, 'k> = Custodian<'c, 'b, 'k, Box<dyn Transport>, SoftVault>;
+type Opened<'c, 'b, 'k> = Custodian<'c, 'b, 'k, Box<dyn Transport>, Keyring>;
 
 /// For a share that a host can read.
 const THROUGH_HERE: &str = "host mode: the share passes through this computer";
@@ -119,7 +116,7 @@ fn read(settings: &Settings, args: &ReadArgs) -> Result<(), Failure> {
 }
 
 fn wipe(settings: &Settings, args: &WipeArgs) -> Result<(), Failure> {
-    let source = args.pin.as_ref().map_or(Ok(Source::Prompt), pin_source)?;
+    let source = args.pin.as_ref().map_or(Ok(SecretSource::Prompt), pin_source)?;
     let lost = if args.all { LOST_ALL } else { LOST };
     if args.dry_run {
         let pin = nobodys()?;
@@ -152,14 +149,7 @@ fn confirm(state: &State, lost: &str) -> Result<(), Failure> {
     if let Some((mode, share)) = &state.share {
         eprint!("{}", share_text(*mode, share));
     }
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::NotConfirmed);
-    }
-    eprint!("type `yes` to go on: ");
-    let mut line = String::new();
-    let read = stdin.lock().read_line(&mut line);
-    if read.is_ok() && line.trim() == "yes" { Ok(()) } else { Err(Failure::NotConfirmed) }
+    setup::confirmed()
 }
 
 /// What would be sent. The card is not asked.
@@ -208,7 +198,7 @@ fn in_session<R>(
     work: impl FnOnce(&mut Opened<'_, '_, '_>) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
     let key = setup::key_ref(&args.key)?;
-    let vault = setup::load_vault([&key])?;
+    let vault = setup::load_keys(settings, [&key])?;
     let mut kept = setup::open_books(settings)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let mut card = setup::open_card(settings)?;
@@ -218,30 +208,19 @@ fn in_session<R>(
 }
 
 /// Reads where a PIN comes from; the text itself is in no error.
-fn pin_source(text: &KeyText) -> Result<Source, Failure> {
-    match text.0.parse() {
-        Ok(KeyRef { scheme: Scheme::Plain, kvn: None, source }) if source != Source::GpTest => Ok(source),
-        _ => Err(Failure::PinSource),
-    }
+fn pin_source(text: &KeyText) -> Result<SecretSource, Failure> {
+    text.0.parse().map_err(|_| Failure::PinSource)
 }
 
-fn pin(source: &Source, what: &str) -> Result<Pin, Failure> {
-    let (from, text) = match source {
-        Source::File(path) => (format!("file:{}", path.display()), load_secret_file(path)?),
-        Source::Fd(fd) => (format!("fd:{fd}"), load_secret_fd(*fd)?),
-        Source::Prompt | Source::GpTest => {
-            let error = |error| KeyLoadError::Io { source_name: "prompt".to_owned(), attempt: "read", error };
-            let typed = Terminal.secret(what).map_err(error)?;
-            ("prompt".to_owned(), Zeroizing::new(typed.as_bytes().to_vec()))
-        }
-    };
-    Pin::new(text.trim_ascii()).map_err(|error| Failure::Pin { from, error })
+fn pin(source: &SecretSource, what: &str) -> Result<Pin, Failure> {
+    let text = source.read(what, &mut Terminal)?;
+    Pin::new(text.trim_ascii()).map_err(|error| Failure::Pin { from: source.to_string(), error })
 }
 
 /// At the terminal it is asked for twice.
-fn new_pin(source: &Source) -> Result<Pin, Failure> {
+fn new_pin(source: &SecretSource) -> Result<Pin, Failure> {
     let first = pin(source, "New PIN (4 to 12 digits)")?;
-    if *source == Source::Prompt && pin(source, "New PIN again")? != first {
+    if *source == SecretSource::Prompt && pin(source, "New PIN again")? != first {
         return Err(Failure::PinsDiffer);
     }
     Ok(first)

@@ -3,7 +3,7 @@
 use crate::advice::Failure;
 use crate::args::DemoArgs;
 use crate::config::Settings;
-use crate::keys::make_durable;
+use crate::card_keys::make_durable;
 use crate::{output, setup};
 use cardwright::books::Books;
 use cardwright::card::Card;
@@ -11,7 +11,7 @@ use cardwright::error::Error;
 use cardwright::rotate::{KeptKey, Report, Request, Rotation};
 use cardwright::session::Choices;
 use cardwright::world::{Entropy, Os};
-use cardwright_hsm::{SoftVault, write_key_file};
+use cardwright_hsm::{Keyring, write_key_file};
 use cardwright_keys::key::{KeyMaterial, SecretKey};
 use cardwright_keys::keyref::{KeyRef, Scheme, Source};
 use cardwright_link::virtual_card::VirtualCard;
@@ -39,18 +39,18 @@ struct Done {
 pub(crate) fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let place = Place::new(args.keep.as_deref())?;
-    let done = setup::with_keys(|| load_all(place.path(), args.cards))?;
+    let done = setup::with_keys(|| load_all(settings, place.path(), args.cards))?;
     let summary = Summary { done: &done, took: started.elapsed(), kept: args.keep.as_deref() };
     if settings.json { output::json(&summary.json()) } else { output::text(&summary.text()) }
 }
 
 /// Makes a master key in `dir`, and loads keys diversified from it onto so many cards.
-fn load_all(dir: &Path, cards: u32) -> Result<Vec<Done>, Failure> {
+fn load_all(settings: &Settings, dir: &Path, cards: u32) -> Result<Vec<Done>, Failure> {
     let master = dir.join("master.hex");
     make_master(&master)?;
     let factory = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: Some(Kvn::INITIAL) };
     let diversified = KeyRef { scheme: Scheme::Kdf3, source: Source::File(master), kvn: None };
-    let vault = setup::load_vault([&factory, &diversified])?;
+    let vault = setup::load_keys(settings, [&factory, &diversified])?;
     let mut kept = setup::file_books(dir)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let new = KeptKey::after(diversified, make_durable)?;
@@ -74,7 +74,7 @@ fn load_all(dir: &Path, cards: u32) -> Result<Vec<Done>, Failure> {
     Ok(done)
 }
 
-fn one_card(number: u32, request: &Request, vault: &SoftVault, books: &mut Books<'_>) -> Result<Done, Failure> {
+fn one_card(number: u32, request: &Request, vault: &Keyring, books: &mut Books<'_>) -> Result<Done, Failure> {
     let started = Instant::now();
     let profile = format!("kdd=00004341524457{number:06X},serial={number:08X}");
     let mut card = Card::new(VirtualCard::from_profile(&profile)?);

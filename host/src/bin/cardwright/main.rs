@@ -3,15 +3,20 @@
 mod advice;
 mod apdu;
 mod args;
+mod card_keys;
 mod config;
 mod custodian;
 mod demo;
+mod derive;
+mod hsm;
 mod info;
-mod keys;
+mod key;
 mod output;
 mod readers;
 mod setup;
 mod sim;
+mod unlocked;
+mod vault;
 
 use advice::Failure;
 use args::{CardCommand, Cli, Command, KeysCommand, SimCommand};
@@ -46,11 +51,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Readers => readers::run(&global),
         Command::Info(args) => info::run(&global, &args),
         Command::Apdu(args) => apdu::run(&global, &args),
-        Command::Card { command: CardCommand::Keys { command: KeysCommand::Put(args) } } => keys::put(&global, &args),
+        Command::Card { command: CardCommand::Keys { command: KeysCommand::Put(args) } } => card_keys::put(&global, &args),
         Command::Card { command: CardCommand::Keys { command: KeysCommand::Check(args) } } => {
-            keys::check(&global, &args)
+            card_keys::check(&global, &args)
         }
         Command::Custodian { command } => custodian::run(&global, &command),
+        Command::Key { command } => key::run(&global, &command),
+        Command::Hsm { command } => hsm::run(&global, &command),
+        Command::Vault { command } => vault::run(&global, &command),
         Command::Sim { command: SimCommand::Serve(args) } => sim::serve(&args, global.wait),
         Command::Demo(args) => demo::run(&global, &args),
     }

@@ -2,18 +2,18 @@
 
 use crate::advice::Failure;
 use crate::args::{ChannelArgs, KeyText};
-use crate::config::Settings;
+use crate::config::{Settings, VaultConfig};
 use cardwright::books::{Forgetful, Memory};
 use cardwright::card::Card;
 use cardwright::journal_file::{FileAudit, FileJournal};
 use cardwright::session::Choices;
-use cardwright_hsm::{Prompt, SoftVault, load_key, scrub_stack};
+use cardwright_hsm::{Keyring, OpenVault, Prompt, load_key, scrub_stack};
 use cardwright_keys::audit::AuditSink;
 use cardwright_keys::journal::Journal;
-use cardwright_keys::keyref::KeyRef;
+use cardwright_keys::keyref::{KeyRef, Name, Source};
 use cardwright_link::{OpenOptions, Transport};
 use cardwright_proto::scp::SecurityLevel;
-use std::io::IsTerminal;
+use std::io::{BufRead, IsTerminal};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tracing::level_filters::LevelFilter;
@@ -54,15 +54,42 @@ pub(crate) fn key_ref(text: &KeyText) -> Result<KeyRef, Failure> {
     Ok(text.0.parse()?)
 }
 
-/// Loads the material behind each reference, each source once.
-pub(crate) fn load_vault<'k>(keys: impl IntoIterator<Item = &'k KeyRef>) -> Result<SoftVault, Failure> {
-    let mut vault = SoftVault::new();
+/// Loads the material behind each reference, and opens the vaults that references name, each once.
+pub(crate) fn load_keys<'k>(
+    settings: &Settings,
+    keys: impl IntoIterator<Item = &'k KeyRef>,
+) -> Result<Keyring, Failure> {
+    let mut keyring = Keyring::new();
     for key in keys {
-        if !vault.holds(key) {
-            vault.load(key, load_key(key, &mut Terminal)?);
+        if keyring.holds(key) {
+            continue;
+        }
+        match &key.source {
+            Source::Vault(key) => keyring.open(key.vault.clone(), open_vault(settings, &key.vault)?),
+            _ => keyring.load(key, load_key(key, &mut Terminal)?),
         }
     }
-    Ok(vault)
+    Ok(keyring)
+}
+
+/// Opens a vault that the configuration names.
+pub(crate) fn open_vault(settings: &Settings, name: &Name) -> Result<OpenVault, Failure> {
+    Ok(match settings.vault(name)? {
+        VaultConfig::Soft(soft) => OpenVault::File(soft.open(name)?),
+        VaultConfig::Pkcs11(token) => OpenVault::Token(token.open()?),
+    })
+}
+
+/// A person says `yes` at a terminal.
+pub(crate) fn confirmed() -> Result<(), Failure> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::NotConfirmed);
+    }
+    eprint!("type `yes` to go on: ");
+    let mut line = String::new();
+    let read = stdin.lock().read_line(&mut line);
+    if read.is_ok() && line.trim() == "yes" { Ok(()) } else { Err(Failure::NotConfirmed) }
 }
 
 /// Runs what works with keys. When its keys are dropped and wiped, the copies that calls left on the stack are wiped too;

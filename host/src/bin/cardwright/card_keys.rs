@@ -28,7 +28,7 @@ pub(crate) fn put(settings: &Settings, args: &PutArgs) -> Result<(), Failure> {
         return Err(Failure::KvnOfNew(kvn));
     }
     if args.dry_run {
-        setup::with_keys(|| setup::load_vault([&current, &new]).map(|_| ()))?;
+        setup::with_keys(|| setup::load_keys(settings, [&current, &new]).map(|_| ()))?;
         return dry_run(settings, args, &current, &new);
     }
     let kept_in = new.to_string();
@@ -45,7 +45,7 @@ fn in_full(mut key: KeyRef) -> Result<KeyRef, Failure> {
 }
 
 fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> Result<Report, Failure> {
-    let vault = setup::load_vault([&current, &new])?;
+    let vault = setup::load_keys(settings, [&current, &new])?;
     let new = KeptKey::after(new, make_durable)?;
     let mut kept = setup::open_books(settings)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
@@ -71,11 +71,12 @@ fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> 
     })
 }
 
-/// A file is made durable; the test keys are printed in every specification.
+/// A file is made durable; the test keys are printed in every specification; a vault has its keys for good.
 pub(crate) fn make_durable(key: &KeyRef) -> Result<(), Failure> {
     match &key.source {
         Source::File(path) => Ok(ensure_durable(path)?),
-        Source::GpTest => Ok(()),
+        // A vault's keys are durable from the moment that they have a name.
+        Source::GpTest | Source::Vault(_) => Ok(()),
         Source::Fd(_) | Source::Prompt => Err(Failure::NotKept(key.to_string())),
     }
 }
@@ -176,7 +177,7 @@ pub(crate) fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure
 }
 
 fn try_all(settings: &Settings, args: &CheckArgs, given: &[KeyRef]) -> Result<(Initialized, Vec<Verdict>), Failure> {
-    let vault = setup::load_vault(given)?;
+    let vault = setup::load_keys(settings, given)?;
     let mut card = setup::open_card(settings)?;
     let greeting = greet(&mut card, &args.aid.0)?;
     let kvn = given.iter().find_map(|key| key.kvn);

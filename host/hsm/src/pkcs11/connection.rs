@@ -1,0 +1,153 @@
+//! A login to one token, and the sessions under it.
+
+use super::capabilities::Capabilities;
+use super::error::TokenError;
+use super::module::{Module, Present, TokenName, locked};
+use super::objects::Found;
+use super::pin::{Pin, check_flags};
+use cardwright_keys::keyref::Name;
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::Slot;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// A token that is logged in to. All vaults on one token in this process share it.
+pub(super) struct Connection {
+    pub(super) module: Arc<Module>,
+    slot: Slot,
+    pub(super) name: TokenName,
+    /// SoftHSM 2.6.1 has races: one call at a time.
+    one_at_a_time: bool,
+    /// Whether there is a login at all.
+    logs_in: bool,
+    pin: Mutex<Pin>,
+    idle: Mutex<Vec<Session>>,
+    /// Token objects by name. Handles of token objects are good in all sessions.
+    pub(super) found: Mutex<HashMap<Name, Found>>,
+    pub(super) capabilities: Mutex<Option<Arc<Capabilities>>>,
+    /// What stopped a session's keys: the cipher port has no room for it.
+    pub(super) failure: Mutex<Option<TokenError>>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("token", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Logs in. `pin` was never tried before; where the token does not take it, nothing in this process tries another.
+    pub(super) fn open(module: Arc<Module>, present: Present, pin: Pin) -> Result<Self, TokenError> {
+        let connection = Self {
+            module,
+            slot: present.slot,
+            one_at_a_time: present.name.manufacturer.starts_with("SoftHSM"),
+            name: present.name,
+            logs_in: !matches!(pin, Pin::NotNeeded),
+            pin: Mutex::new(pin),
+            idle: Mutex::default(),
+            found: Mutex::default(),
+            capabilities: Mutex::default(),
+            failure: Mutex::default(),
+        };
+        let session = connection.take()?;
+        connection.give_back(session);
+        Ok(connection)
+    }
+
+    /// The right to call the module now. Not to be asked for by one who has it.
+    pub(super) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.one_at_a_time.then(|| self.module.turn())
+    }
+
+    pub(super) fn failed(&self, error: Error) -> TokenError {
+        TokenError::new(&self.name, error, || false)
+    }
+
+    /// The error of a call on a session. Tokens do not agree on what they say to one who was logged out (Kryoptic: a
+    /// general error), so the session is asked.
+    pub(super) fn failed_on(&self, session: &Session, error: Error) -> TokenError {
+        let state = || session.get_session_info().map(|info| info.session_state());
+        TokenError::new(&self.name, error, || self.logs_in && !matches!(state(), Ok(SessionState::RwUser)))
+    }
+
+    /// A session that is logged in, as far as is known here.
+    pub(super) fn take(&self) -> Result<Session, TokenError> {
+        let idle = locked(&self.idle).pop();
+        if let Some(session) = idle {
+            return Ok(session);
+        }
+        let _turn = self.turn();
+        let session = self.module.pkcs11().open_rw_session(self.slot).map_err(|error| self.failed(error))?;
+        self.log_in(&session)?;
+        Ok(session)
+    }
+
+    pub(super) fn give_back(&self, session: Session) {
+        locked(&self.idle).push(session);
+    }
+
+    /// Closes a session that is of no use any more, and with it whatever was made in it.
+    pub(super) fn close(&self, session: Session) {
+        let _turn = self.turn();
+        // It may be gone already, which is why it is closed.
+        drop(session.close());
+    }
+
+    /// After a lost session: nothing that was known of the token is, and the next session logs in again.
+    pub(super) fn forget(&self) {
+        let idle = std::mem::take(&mut *locked(&self.idle));
+        idle.into_iter().for_each(|session| self.close(session));
+        locked(&self.found).clear();
+    }
+
+    /// Logs the token in, where it is not: with a PIN that has worked, or at the very first with one that is not known.
+    fn log_in(&self, session: &Session) -> Result<(), TokenError> {
+        let failed = |error| self.failed(error);
+        let mut pin = locked(&self.pin);
+        let state = session.get_session_info().map_err(failed)?.session_state();
+        if !self.logs_in || matches!(state, SessionState::RwUser) {
+            pin.forget_untested();
+            return Ok(());
+        }
+        let token = self.module.pkcs11().get_token_info(self.slot).map_err(failed)?;
+        if TokenName::new(&token) != self.name {
+            return Err(TokenError::OtherToken { expected: self.name.clone() });
+        }
+        check_flags(&token, &self.name, &self.module, pin.may_be_last())?;
+        let result = match &*pin {
+            Pin::NotNeeded => return Ok(()),
+            Pin::Foreign => return Err(TokenError::LoggedOut(self.name.clone())),
+            Pin::Typed { pin, .. } => session.login_with_raw(UserType::User, pin),
+            Pin::Pinpad { .. } => session.login(UserType::User, None),
+        };
+        match result {
+            Ok(()) => {
+                pin.worked();
+                Ok(())
+            }
+            // By somebody else in this process, a moment ago: this PIN was not looked at.
+            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+                pin.forget_untested();
+                Ok(())
+            }
+            Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinLocked | RvError::PinExpired, _)) => {
+                *pin = Pin::Foreign;
+                self.module.refuse(&self.name);
+                Err(TokenError::PinWrong(self.name.clone()))
+            }
+            Err(other) => {
+                // What became of the PIN nobody knows: one that never worked is not tried again.
+                pin.forget_untested();
+                Err(failed(other))
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}

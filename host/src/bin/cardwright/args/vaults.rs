@@ -1,0 +1,238 @@
+//! The arguments of `key`, `vault` and `hsm`.
+
+use super::KeyText;
+use cardwright_keys::diversify::{METHODS, MethodHelp};
+use cardwright_keys::keyref::Name;
+use cardwright_keys::vault::{KeyType, Purpose};
+use cardwright_hsm::pkcs11::probe::Profile;
+use clap::{Args, Subcommand, ValueEnum};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a new key in a vault, or a new key file
+    Generate(GenerateArgs),
+    /// Put a key that is outside into a vault
+    Import(ImportArgs),
+    /// List the keys of one vault, or of all
+    List(ListArgs),
+    /// Show what a key is, and its check values; never the key
+    Show(ShowArgs),
+    /// Derive a card's keys, or others, and show their check values; never the keys
+    #[command(after_help = methods())]
+    Derive(DeriveArgs),
+    /// Destroy a key in a vault, for good
+    Destroy(DestroyArgs),
+}
+
+/// What a new key is.
+#[derive(Debug, Args)]
+pub(crate) struct SpecArgs {
+    /// master (cards' keys are derived from it), card (one card's ENC, MAC, DEK), enc, mac or dek
+    #[arg(long, value_name = "PURPOSE", default_value = "master")]
+    pub(crate) purpose: Purpose,
+    /// aes128, aes192, aes256, 3des2 or 3des3
+    #[arg(long = "type", value_name = "TYPE", default_value = "aes256")]
+    pub(crate) key_type: KeyType,
+    /// In a token: a trusted backup key can wrap it
+    #[arg(long)]
+    pub(crate) portable: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// vault:NAME/KEY, or file:PATH for a new key file of mode 0600; nothing is ever written over
+    #[arg(value_name = "KEYREF")]
+    pub(crate) key: KeyText,
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// vault:NAME/KEY
+    #[arg(value_name = "KEYREF")]
+    pub(crate) key: KeyText,
+    /// Where it is now: file:PATH, fd:N, prompt or gp-test
+    #[arg(long, value_name = "KEYREF")]
+    pub(crate) from: KeyText,
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// The vault, as the configuration names it; left out: all of them
+    #[arg(value_name = "NAME")]
+    pub(crate) vault: Option<Name>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// vault:NAME/KEY, or any other key reference
+    #[arg(value_name = "KEYREF")]
+    pub(crate) key: KeyText,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeriveArgs {
+    /// The master; or, for the methods that take a PIN, where the PIN comes from: prompt, fd:N or file:PATH
+    #[arg(value_name = "KEYREF")]
+    pub(crate) key: KeyText,
+    /// The method, with its parameters: NAME or NAME:PARAMETER=VALUE,..; left out: the one in front of KEYREF
+    #[arg(long, value_name = "SCHEME")]
+    pub(crate) scheme: Option<String>,
+    /// Hex, or by name, with commas between: kdd=, serial=, iin=, cin=, pan=, psn=, input=
+    #[arg(long, value_name = "INPUT")]
+    pub(crate) input: Option<String>,
+}
+
+/// The methods, for the help text.
+fn methods() -> String {
+    let mut text = String::from("Methods:\n");
+    for MethodHelp { name, what, wants, parameters } in METHODS {
+        let _ = writeln!(text, "  {name:<13} {what}\n                wants {wants}");
+        if !parameters.is_empty() {
+            let _ = writeln!(text, "                parameters: {parameters}");
+        }
+    }
+    text
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DestroyArgs {
+    /// vault:NAME/KEY
+    #[arg(value_name = "KEYREF")]
+    pub(crate) key: KeyText,
+    /// Do not ask whether this is meant
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Make the file of a soft vault that the configuration names
+    Create(CreateArgs),
+    /// Open a soft vault once, and run a command in which nothing asks for its passphrase
+    Unlock(UnlockArgs),
+    /// Put another passphrase in the present one's place; every key is encrypted anew
+    Passwd(PasswdArgs),
+    /// Open a vault, and look at every key in it
+    Check(VaultArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VaultArgs {
+    /// The vault, as the configuration names it
+    #[arg(value_name = "NAME")]
+    pub(crate) vault: Name,
+}
+
+/// How a passphrase becomes a key.
+#[derive(Debug, Args)]
+pub(crate) struct KdfArgs {
+    /// Key derivation from the passphrase
+    #[arg(long, value_enum, default_value_t = KdfName::Argon2id)]
+    pub(crate) kdf: KdfName,
+    /// Argon2id: MiB of memory, 19 at least [default: 64]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory: Option<u32>,
+    /// Argon2id: passes over it, 2 at least [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) passes: Option<u32>,
+    /// PBKDF2: iterations, 100000 at least [default: 600000]
+    #[arg(long, value_name = "N")]
+    pub(crate) iterations: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KdfName {
+    /// RFC 9106
+    Argon2id,
+    /// PBKDF2-HMAC-SHA-256 (SP 800-132), for FIPS shops
+    Pbkdf2,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    pub(crate) vault: VaultArgs,
+    #[command(flatten)]
+    pub(crate) kdf: KdfArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PasswdArgs {
+    #[command(flatten)]
+    pub(crate) vault: VaultArgs,
+    /// The new passphrase: prompt (asked for twice), fd:N or file:PATH
+    #[arg(long, value_name = "SOURCE", default_value = "prompt")]
+    pub(crate) new: KeyText,
+    #[command(flatten)]
+    pub(crate) kdf: KdfArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnlockArgs {
+    #[command(flatten)]
+    pub(crate) vault: VaultArgs,
+    /// The command, and its arguments; left out: your shell
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HsmCommand {
+    /// List the tokens behind a PKCS#11 module, with the URI that names each
+    List(HsmListArgs),
+    /// Try what a token can do, and attacks on throw-away keys; leaves no object behind
+    Probe(ProbeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HsmListArgs {
+    /// The vendor's PKCS#11 module (a shared library)
+    #[arg(long, env = "CARDWRIGHT_MODULE", value_name = "PATH")]
+    pub(crate) module: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArgs {
+    /// The token: pkcs11:token=LABEL;serial=..?module-path=PATH, and &pin-source=file:PATH where the PIN is not asked for
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    /// What is asked of it: exit 0 where it holds, 8 where it does not
+    #[arg(long, value_enum, default_value_t = ProfileName::All)]
+    pub(crate) profile: ProfileName,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileName {
+    /// A master made inside stays inside
+    Master,
+    /// A master that comes from custodians stays inside
+    Import,
+    /// Both
+    All,
+}
+
+impl ProfileName {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Import => "import",
+            Self::All => "all",
+        }
+    }
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Master => Self::Master,
+            ProfileName::Import => Self::Import,
+            ProfileName::All => Self::All,
+        }
+    }
+}
