@@ -12,7 +12,8 @@ use cardwright_proto::scp::scp03::Match;
 pub struct Verdict {
     /// The candidate, with its diversification.
     pub key: KeyRef,
-    /// The check values that it gives for this card; `None` where the scheme does not work with that master.
+    /// The check values that it gives for this card; `None` where the scheme does not work with that key, or its vault
+    /// does not do it.
     pub kcvs: Option<KeySet<Kcv>>,
     /// What the card's answer says.
     pub matched: Match,
@@ -37,13 +38,15 @@ pub fn expand(keys: &[KeyRef]) -> Vec<KeyRef> {
 /// Tries every candidate.
 ///
 /// # Errors
-/// [`Error::Vault`] where the vault fails for another reason than a scheme that does not fit the master.
+/// [`Error::Vault`] where the vault fails for another reason than a scheme that does not fit the key.
 pub fn check<V: Vault>(initialized: &Initialized, vault: &V, candidates: &[KeyRef]) -> Result<Vec<Verdict>, Error> {
     let mut verdicts = Vec::with_capacity(candidates.len());
     for key in candidates {
         let verdict = match initialized.try_key(vault, key) {
             Ok(tried) => Verdict { key: key.clone(), kcvs: Some(tried.kcvs), matched: tried.matched },
-            Err(Error::Vault(VaultError::Diversification { .. })) => {
+            Err(Error::Vault(
+                VaultError::Diversification { .. } | VaultError::Purpose { .. } | VaultError::Unable { .. },
+            )) => {
                 Verdict { key: key.clone(), kcvs: None, matched: Match { key_mac: false, key_enc: None } }
             }
             Err(error) => return Err(error),

@@ -8,6 +8,7 @@ mod custodian;
 mod diversify;
 mod documents;
 mod hostile;
+mod hsm;
 mod interrupted;
 mod peers;
 mod pending;

@@ -1,5 +1,7 @@
 //! Canary keys are searched for everywhere a key could be left: output at the highest verbosity, journal, audit log,
-//! arguments, environment, and the memory of the real process after its session.
+//! arguments, environment, and the memory of the real process after its session. `vault`: the same for soft vaults.
+
+mod vault;
 
 use cardwright_link::vpcd::{Stop, serve};
 use cardwright_link::{SmartCard, VirtualCard};
@@ -8,6 +10,7 @@ use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::rig::skip;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::io::{PipeReader, PipeWriter, Write, pipe};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -21,23 +24,45 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PUT_KEY: u8 = 0xD8;
 const GET_STATUS: u8 = 0xF2;
 
-/// Every form in which a canary could be left, with its name.
-fn forms() -> Vec<(String, Vec<u8>)> {
-    let mut forms = Vec::new();
-    for (name, key) in [("OLD", OLD), ("ENC", ENC), ("MAC", MAC), ("DEK", DEK)] {
-        let raw = hex::decode(key).expect("hex");
-        forms.push((format!("{name} in upper case"), key.as_bytes().to_vec()));
-        forms.push((format!("{name} in lower case"), key.to_lowercase().into_bytes()));
+/// A secret that is looked for.
+struct Canary {
+    name: &'static str,
+    raw: Vec<u8>,
+}
+
+impl Canary {
+    fn new(name: &'static str, raw: &[u8]) -> Self {
+        Self { name, raw: raw.to_vec() }
+    }
+
+    /// Every form in which it could be left, with its name.
+    fn forms(&self) -> Vec<(String, Vec<u8>)> {
+        let Self { name, raw } = self;
+        let mut forms = vec![
+            (format!("{name} raw"), raw.clone()),
+            (format!("{name} in upper case"), hex::encode_upper(raw).into_bytes()),
+            (format!("{name} in lower case"), hex::encode(raw).into_bytes()),
+        ];
+        // Ciphers that work on several blocks at once keep each round key several times.
+        if raw.len() == 32 {
+            forms.extend(
+                [("first", &raw[..16]), ("second", &raw[16..])]
+                    .map(|(which, half)| (format!("{name}, {which} half raw"), half.to_vec())),
+            );
+        }
         // Base64 of text that begins one or two bytes earlier looks different: what does not depend on neighbours.
         for skip in 0..3 {
-            forms.push((
-                format!("{name} in base64, from byte {skip}"),
-                base64(&raw[skip..raw.len() - (raw.len() - skip) % 3]),
-            ));
+            let whole = &raw[skip..raw.len() - (raw.len() - skip) % 3];
+            forms.push((format!("{name} in base64, from byte {skip}"), base64(whole)));
         }
-        forms.push((format!("{name} raw"), raw));
+        forms
     }
-    forms
+}
+
+/// The keys that are put on a card here.
+fn keys() -> Vec<Canary> {
+    let key = |(name, key)| Canary { name, raw: hex::decode(key).expect("hex") };
+    [("OLD", OLD), ("ENC", ENC), ("MAC", MAC), ("DEK", DEK)].map(key).into()
 }
 
 /// Whole groups of three bytes.
@@ -50,18 +75,28 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
     bytes.chunks_exact(3).flat_map(group).collect()
 }
 
-/// The canaries in `bytes`, by name.
-fn found(bytes: &[u8]) -> Vec<String> {
-    let hit = |(name, form): (String, Vec<u8>)| {
-        place_of(bytes, &form).map(|at| format!("{name}, at {at:#x} of {:#x}", bytes.len()))
-    };
-    forms().into_iter().filter_map(hit).collect()
+/// The canaries in `bytes`, by name. One pass, whatever their number: cores are large.
+fn found(canaries: &[Canary], bytes: &[u8]) -> Vec<String> {
+    let mut forms = vec![Vec::new(); 256];
+    for (name, form) in canaries.iter().flat_map(Canary::forms) {
+        forms[usize::from(form[0])].push((name, form));
+    }
+    let mut hits = Vec::new();
+    for (at, first) in bytes.iter().enumerate() {
+        forms[usize::from(*first)].retain(|(name, form)| {
+            let hit = bytes[at..].starts_with(form);
+            if hit {
+                hits.push(format!("{name}, at {at:#x} of {:#x}", bytes.len()));
+            }
+            !hit
+        });
+    }
+    hits
 }
 
-/// The first place of `needle`. Its first byte is looked for first: cores are large.
-fn place_of(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    let (first, last) = (needle[0], bytes.len().checked_sub(needle.len())?);
-    (0..=last).find(|at| bytes[*at] == first && bytes[*at..].starts_with(needle))
+#[track_caller]
+fn assert_none(canaries: &[Canary], bytes: &[u8], what: &str) {
+    assert_eq!(found(canaries, bytes), Vec::<String>::new(), "{what}");
 }
 
 /// A desk with key files, and a card with the old canary in set 0x30.
@@ -80,19 +115,17 @@ const PUT: &[&str] =
 
 #[test]
 fn the_search_finds_each_form() {
-    for (name, form) in forms() {
-        let mut text = b"before ".to_vec();
-        text.extend_from_slice(&form);
-        text.extend_from_slice(b" behind");
-        assert!(found(&text).iter().any(|hit| hit.starts_with(&name)), "{name}");
+    let canaries = keys();
+    for (name, form) in canaries.iter().flat_map(Canary::forms) {
+        let text = [b"before ", form.as_slice(), b" behind"].concat();
+        assert!(found(&canaries, &text).iter().any(|hit| hit.starts_with(&name)), "{name}");
     }
-    assert_eq!(found(b"nothing of it"), Vec::<String>::new());
-    let raw = hex::decode(OLD).expect("hex");
+    assert_none(&canaries, b"nothing of it", "");
     for start in 0..3 {
         // As base64 of a longer text has it.
-        let text = [&b"..."[..start], &raw].concat();
+        let text = [&b"..."[..start], &canaries[0].raw].concat();
         let text = base64(&text[..text.len() - text.len() % 3]);
-        assert!(!found(&text).is_empty(), "{start}");
+        assert!(!found(&canaries, &text).is_empty(), "{start}");
     }
 }
 
@@ -105,15 +138,15 @@ fn no_secret_in_output_or_files() {
     outputs.push(desk.run_with(&mut card, &["card", "keys", "check", "-vvv", "--key", "file:new.hex@0x31"]).expect(0));
     outputs.push(desk.run_with(&mut card, &[PUT, &["--dry-run"]].concat()).expect(0));
     for outcome in &outputs {
-        assert_eq!(found(outcome.stdout.as_bytes()), Vec::<String>::new());
-        assert_eq!(found(outcome.stderr.as_bytes()), Vec::<String>::new());
+        assert_none(&keys(), outcome.stdout.as_bytes(), "standard output");
+        assert_none(&keys(), outcome.stderr.as_bytes(), "standard error");
     }
     // The trace is there, with the keys blanked.
     assert!(outputs[0].stderr.contains("80 D8 00 81 [") && outputs[0].stderr.contains("blanked]"), "{:#?}", outputs[0]);
     let mut files = 0;
     for entry in std::fs::read_dir(desk.path().join("state")).expect("a directory") {
         let path = entry.expect("an entry").path();
-        assert_eq!(found(&std::fs::read(&path).expect("read")), Vec::<String>::new(), "{}", path.display());
+        assert_none(&keys(), &std::fs::read(&path).expect("read"), &path.display().to_string());
         files += 1;
     }
     assert_eq!(files, 2, "journal and audit log");
@@ -171,10 +204,21 @@ fn wait_until_it_writes(pid: u32) {
     }
 }
 
-/// Runs the program until it has hung up and wants to print, and looks into it there. `during` is called when the card
-/// has carried out `ins`, before it answers.
-fn look_into(args: &[&str], ins: u8) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (desk, card) = desk();
+/// A command and its answer.
+type Exchange = (Vec<u8>, Vec<u8>);
+
+/// The memory of the program, and what it and the card said.
+struct Looked {
+    /// While a command was being answered.
+    during: Vec<u8>,
+    /// When the session was over and the keys were wiped.
+    after: Vec<u8>,
+    exchanges: Vec<Exchange>,
+}
+
+/// Runs the program until it has hung up and wants to print, and looks into it there, and when the card has carried out
+/// `ins`, before it answers.
+fn look_into((desk, card): (&Desk, VirtualCard), args: &[&str], ins: u8, canaries: &[Canary]) -> Option<Looked> {
     let (reader, writer) = full_pipe();
     let mut command = desk.command(args);
     command.stdout(writer);
@@ -182,28 +226,32 @@ fn look_into(args: &[&str], ins: u8) -> Option<(Vec<u8>, Vec<u8>)> {
     let (pid, address) = (program.child.id(), program.address.expect("it listens"));
     let dir = desk.path().to_owned();
     let (sender, during) = channel();
+    let (heard, exchanges) = channel();
     let mut sender = Some(sender);
-    let mut card = Altered::new(card, move |command: &[u8], _: &mut Vec<u8>| {
+    let mut card = Altered::new(card, move |command: &[u8], answer: &mut Vec<u8>| {
+        let _ = heard.send((command.to_vec(), answer.clone()));
         if command[1] == ins
             && let Some(sender) = sender.take()
         {
             let _ = sender.send((core_of(pid, &dir), told_of(pid)));
         }
     });
-    let stop = Stop::default();
-    let card: &mut dyn SmartCard = &mut card;
-    // Comes back when the program has hung up: session and link are dropped.
-    serve(address, PATIENCE, &stop, card).expect("the program listened");
+    serve_until_it_hangs_up(address, &mut card);
     let (during, told) = during.try_recv().expect("the card saw the command");
-    assert_eq!(found(&told), Vec::<String>::new(), "in arguments or environment");
+    assert_none(canaries, &told, "in arguments or environment");
     wait_until_it_writes(pid);
     confirm_protection(pid);
     let after = core_of(pid, desk.path());
-    assert_eq!(found(&told_of(pid)), Vec::<String>::new(), "in arguments or environment");
+    assert_none(canaries, &told_of(pid), "in arguments or environment");
     // Nobody reads what it has to say: it ends.
     drop(reader);
     drop(program.finish());
-    Some((during?, after?))
+    Some(Looked { during: during?, after: after?, exchanges: exchanges.try_iter().collect() })
+}
+
+/// Comes back when session and link are dropped.
+fn serve_until_it_hangs_up(address: SocketAddr, card: &mut dyn SmartCard) {
+    serve(address, PATIENCE, &Stop::default(), card).expect("the program listened");
 }
 
 /// Core files are off, and the process belongs to root as far as looking into it goes.
@@ -217,14 +265,20 @@ fn confirm_protection(pid: u32) {
     assert_eq!(owner, 0);
 }
 
-fn nothing_is_left(args: &[&str], ins: u8, in_use: &[&str]) {
-    let Some((during, after)) = look_into(args, ins) else { return };
-    // The control: while the session is open the same search finds the keys in the same kind of core.
-    let open = found(&during);
+/// The control: while the session is open the same search finds the keys in the same kind of core.
+#[track_caller]
+fn assert_in_use(canaries: &[Canary], during: &[u8], in_use: &[&str]) {
+    let open = found(canaries, during);
     for name in in_use {
         assert!(open.iter().any(|hit| hit.starts_with(name)), "{name} not found while in use: {open:?}");
     }
-    assert_eq!(found(&after), Vec::<String>::new(), "left in memory after the session");
+}
+
+fn nothing_is_left(args: &[&str], ins: u8, in_use: &[&str]) {
+    let (desk, card) = desk();
+    let Some(Looked { during, after, .. }) = look_into((&desk, card), args, ins, &keys()) else { return };
+    assert_in_use(&keys(), &during, in_use);
+    assert_none(&keys(), &after, "left in memory after the session");
 }
 
 #[test]

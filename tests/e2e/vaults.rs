@@ -131,7 +131,7 @@ fn each_refusal_says_what_to_do() {
     let short = desk.key_file("short", "eleven char");
     said(&["vault", "passwd", "office", "--new", &short], 2, "11 characters");
     let weak = desk.key_file("new", "nine brown bears in the barley");
-    said(&["vault", "passwd", "office", "--new", &weak, "--kdf", "pbkdf2", "--iterations", "99999"], 2, "100,000");
+    said(&["vault", "passwd", "office", "--new", &weak, "--kdf", "pbkdf2", "--iterations", "99999"], 2, "100000 to");
     desk.key_file("pass", "seven grey herons on a mire");
     said(&["key", "list"], 8, "next: type it again");
     desk.key_file("pass", PASSPHRASE);

@@ -12,11 +12,13 @@
 //! How keys are kept, for what the same PIN can still do:
 //!
 //! - A master may derive and do nothing else, is sensitive and not extractable; where the token honours
-//!   CKA_DERIVE_TEMPLATE it lets nothing readable be derived. Whether what is derived is extractable is left open, for the
-//!   new keys of a card have to be, or C_WrapKey refuses them: so whoever is logged in can have a card's keys wrapped
-//!   under a key that he knows. `portable` makes a master that a key can wrap which the security officer trusts.
-//! - A card's keys live for as long as they are worked with, and are not extractable; those for PUT KEY are derived once
-//!   more for the wrapping, and destroyed at once. A set that is kept in the token is extractable, for the same reason.
+//!   CKA_DERIVE_TEMPLATE it lets nothing readable be derived. Whether what is derived is extractable is left open, for
+//!   the new keys of a card have to be, or C_WrapKey refuses them: so whoever is logged in can have a card's keys
+//!   wrapped under a key that he knows. `portable` makes a master that a key can wrap which the security officer
+//!   trusts.
+//! - A card's keys live for as long as they are worked with, and are not extractable; those for PUT KEY are derived
+//!   once more for the wrapping, and destroyed at once. A set that is kept in the token is extractable, for the same
+//!   reason.
 //! - 3DES masters may encrypt and nothing else: their cards' keys pass through the host.
 
 mod bench;
@@ -164,17 +166,18 @@ impl Token {
     }
 
     fn found(&self, bench: &Bench, name: &Name) -> Result<Found, VaultError> {
-        if let Some(known) = locked(&self.connection.found).get(name) {
+        let key = (self.filter.clone(), name.clone());
+        if let Some(known) = locked(&self.connection.found).get(&key) {
             return Ok(known.clone());
         }
         let found = self.filter.find(bench, name).map_err(failed)?;
         let found = found.ok_or_else(|| VaultError::UnknownKey(name.to_string()))?;
-        locked(&self.connection.found).insert(name.clone(), found.clone());
+        locked(&self.connection.found).insert(key, found.clone());
         Ok(found)
     }
 
-    /// Does what can be done twice without harm, and does it once more where the session was lost, or an object's handle
-    /// is no longer good.
+    /// Does what can be done twice without harm, and does it once more where the session was lost, or an object's
+    /// handle is no longer good.
     fn again<T>(&self, job: impl Fn() -> Result<T, VaultError>) -> Result<T, VaultError> {
         let result = job();
         match result.as_ref().err().and_then(token_error) {

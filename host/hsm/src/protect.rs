@@ -1,5 +1,6 @@
 //! What keeps a process's memory out of core files, other processes and swap.
 
+use cardwright_proto::block::AesKey;
 use rustix::io::Errno;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
@@ -38,7 +39,8 @@ pub fn protect_process() -> Vec<Unprotected> {
     [no_core_files(), no_dumps(), no_swap()].into_iter().filter_map(Result::err).collect()
 }
 
-/// Overwrites the stack below the caller, 128 KiB deep. To be called when the work with keys is done.
+/// Overwrites the stack below the caller, 128 KiB deep, and the processor's registers, which a core file has in it too. To
+/// be called when the work with keys is done.
 ///
 /// Keys are wiped where they live, but an expanded key is handed from function to function before it gets there, and
 /// every hand-over leaves a copy in a frame that is dead by now. 128 KiB is several times what the deepest of them use.
@@ -47,6 +49,18 @@ pub fn scrub_stack() {
     let mut dead = [0_u8; 128 * 1024];
     dead.zeroize();
     std::hint::black_box(&dead);
+    [16, 24, 32].iter().for_each(|len| overwrite_registers(*len));
+}
+
+/// The registers that a cipher keeps round keys in hold them until it needs these registers again: for a key of zeros.
+fn overwrite_registers(key_len: usize) {
+    let mut data = [0; 1024];
+    if let Ok(key) = AesKey::new(&[0; 32][..key_len]) {
+        key.cbc_encrypt(&[0; 16], &mut data);
+        key.cbc_decrypt(&[0; 16], &mut data);
+        key.encrypt_block(&mut [0; 16]);
+    }
+    std::hint::black_box(&data);
 }
 
 fn no_core_files() -> Result<(), Unprotected> {

@@ -1,5 +1,8 @@
 //! The vault on Kryoptic, the real module: see `pkcs11/mod.rs` for how.
 
+// A test fails by panicking, with what it saw.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod pkcs11;
 
 macro_rules! tests {
@@ -39,6 +42,7 @@ tests! {
     login::a_wrong_pin_is_tried_once,
     login::where_the_pin_comes_from,
     login::the_token_is_the_one_that_was_named,
+    login::two_tokens_are_told_apart,
     login::a_lost_login_is_made_again,
     login::an_untested_pin_is_never_used,
 }

@@ -1,7 +1,12 @@
 //! AES keys of any size, expanded once: single blocks, CBC, CMAC (FIPS 197, SP 800-38A, SP 800-38B).
+//!
+//! Expanded keys stay at one place on the heap, and the stack that a cipher used is wiped when it returns. What it leaves
+//! there (on some processors four copies of each round key) would otherwise be carried off by whatever is moved about
+//! next: a value's padding, and the room that a short variant of an enum leaves, hold what lay there before.
 
 use aes::cipher::{Array, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit};
 use aes::{Aes128, Aes192, Aes256};
+use alloc::boxed::Box;
 use cmac::{Cmac, KeyInit, Mac};
 
 /// Bytes in an AES block.
@@ -18,11 +23,30 @@ pub struct KeyLength(pub usize);
 /// An AES key for single blocks and CBC. Wiped on drop.
 pub enum AesKey {
     /// AES-128
-    K128(Aes128),
+    K128(Box<Aes128>),
     /// AES-192
-    K192(Aes192),
+    K192(Box<Aes192>),
     /// AES-256
-    K256(Aes256),
+    K256(Box<Aes256>),
+}
+
+/// Runs a call into a cipher, and wipes the stack that it used.
+#[inline]
+fn wiped<R>(call: impl FnOnce() -> R) -> R {
+    let done = in_its_own_frame(call);
+    wipe_stack();
+    done
+}
+
+#[inline(never)]
+fn in_its_own_frame<R>(call: impl FnOnce() -> R) -> R {
+    call()
+}
+
+/// 4 KiB, below the caller: more than the round keys of AES-256 take four times over, for both directions.
+#[inline(never)]
+fn wipe_stack() {
+    core::hint::black_box(&[0_u64; 512]);
 }
 
 macro_rules! with {
@@ -42,18 +66,20 @@ impl AesKey {
     /// [`KeyLength`] for any other length.
     pub fn new(key: &[u8]) -> Result<Self, KeyLength> {
         let wrong = |_| KeyLength(key.len());
-        Ok(match key.len() {
-            16 => Self::K128(Aes128::new_from_slice(key).map_err(wrong)?),
-            24 => Self::K192(Aes192::new_from_slice(key).map_err(wrong)?),
-            32 => Self::K256(Aes256::new_from_slice(key).map_err(wrong)?),
-            other => return Err(KeyLength(other)),
+        wiped(|| {
+            Ok(match key.len() {
+                16 => Self::K128(Box::new(Aes128::new_from_slice(key).map_err(wrong)?)),
+                24 => Self::K192(Box::new(Aes192::new_from_slice(key).map_err(wrong)?)),
+                32 => Self::K256(Box::new(Aes256::new_from_slice(key).map_err(wrong)?)),
+                other => return Err(KeyLength(other)),
+            })
         })
     }
 
     /// Encrypts one block in place.
     #[inline]
     pub fn encrypt_block(&self, block: &mut Block) {
-        with!(self, AesKey, key => key.encrypt_block(block.into()));
+        wiped(|| with!(self, AesKey, key => key.encrypt_block(block.into())));
     }
 
     /// CBC-encrypts whole blocks in place; the caller pads.
@@ -62,14 +88,14 @@ impl AesKey {
     #[inline]
     pub fn cbc_encrypt(&self, iv: &Block, data: &mut [u8]) {
         let (blocks, _) = Array::slice_as_chunks_mut(data);
-        with!(self, AesKey, key => cbc::Encryptor::inner_iv_init(key, iv.into()).encrypt_blocks(blocks));
+        wiped(|| with!(self, AesKey, key => cbc::Encryptor::inner_iv_init(&**key, iv.into()).encrypt_blocks(blocks)));
     }
 
     /// CBC-decrypts whole blocks in place; the same rule for a tail as in [`Self::cbc_encrypt`].
     #[inline]
     pub fn cbc_decrypt(&self, iv: &Block, data: &mut [u8]) {
         let (blocks, _) = Array::slice_as_chunks_mut(data);
-        with!(self, AesKey, key => cbc::Decryptor::inner_iv_init(key, iv.into()).decrypt_blocks(blocks));
+        wiped(|| with!(self, AesKey, key => cbc::Decryptor::inner_iv_init(&**key, iv.into()).decrypt_blocks(blocks)));
     }
 }
 
@@ -82,11 +108,11 @@ impl core::fmt::Debug for AesKey {
 /// An AES-CMAC key. Wiped on drop.
 pub enum CmacKey {
     /// AES-128
-    K128(Cmac<Aes128>),
+    K128(Box<Cmac<Aes128>>),
     /// AES-192
-    K192(Cmac<Aes192>),
+    K192(Box<Cmac<Aes192>>),
     /// AES-256
-    K256(Cmac<Aes256>),
+    K256(Box<Cmac<Aes256>>),
 }
 
 impl CmacKey {
@@ -96,11 +122,13 @@ impl CmacKey {
     /// [`KeyLength`] for any other length.
     pub fn new(key: &[u8]) -> Result<Self, KeyLength> {
         let wrong = |_| KeyLength(key.len());
-        Ok(match key.len() {
-            16 => Self::K128(<Cmac<Aes128> as KeyInit>::new_from_slice(key).map_err(wrong)?),
-            24 => Self::K192(<Cmac<Aes192> as KeyInit>::new_from_slice(key).map_err(wrong)?),
-            32 => Self::K256(<Cmac<Aes256> as KeyInit>::new_from_slice(key).map_err(wrong)?),
-            other => return Err(KeyLength(other)),
+        wiped(|| {
+            Ok(match key.len() {
+                16 => Self::K128(Box::new(<Cmac<Aes128> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
+                24 => Self::K192(Box::new(<Cmac<Aes192> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
+                32 => Self::K256(Box::new(<Cmac<Aes256> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
+                other => return Err(KeyLength(other)),
+            })
         })
     }
 
@@ -109,11 +137,13 @@ impl CmacKey {
     /// Takes `&mut self` because the running state lives beside the key, so that nothing is expanded twice.
     #[inline]
     pub fn mac(&mut self, parts: &[&[u8]]) -> Block {
-        with!(self, CmacKey, key => {
-            for part in parts {
-                Mac::update(key, part);
-            }
-            key.finalize_reset().into_bytes().into()
+        wiped(|| {
+            with!(self, CmacKey, key => {
+                for part in parts {
+                    Mac::update(&mut **key, part);
+                }
+                key.finalize_reset().into_bytes().into()
+            })
         })
     }
 }

@@ -18,10 +18,10 @@ const COUNTER: u32 = 7;
 const AID: &[u8] = &[0xA0, 0, 0, 1, 0x51, 0, 0, 0];
 const KVN: u8 = 0x30;
 
-const MAC: Expect = Expect::Public(1, "the MAC is right or wrong");
+const MAC: Expect = Expect::public(1, "the MAC is right or wrong");
 /// The length is compared with the data's once more, where the data is cut to it.
 const MAC_AND_PADDING: Expect =
-    Expect::Public(3, "the MAC is right or wrong; so is the padding; how long the data is without it");
+    Expect::public(3, "the MAC is right or wrong; so is the padding; how long the data is without it");
 
 pub fn run(checks: &mut Checks) {
     for (len, mode) in [(16, Mode::S8), (24, Mode::S8), (32, Mode::S8), (16, Mode::S16), (32, Mode::S16)] {
@@ -64,14 +64,14 @@ fn open(checks: &mut Checks, name: &str, len: usize, mode: Mode) -> (Open<SoftCi
     let need_keys = need_keys.expect("an answer to INITIALIZE UPDATE");
     candidate(checks, &name("a candidate tried"), &need_keys, &keys, &expected);
     let check = ChallengeCheck::PseudoRandom { expected, last_counter: None };
-    let verdicts = Expect::Public(2, "cryptogram and challenge are right or wrong");
+    let verdicts = Expect::public(2, "cryptogram and challenge are right or wrong");
     let authenticate = checks
         .run(&name("host checks the card"), verdicts, || need_keys.authenticate(host_keys, check, SecurityLevel::FULL));
     let authenticate = authenticate.expect("the card's keys");
     let mut sent = authenticate.command().encode().expect("a short command");
     public(&mut sent);
     let command = Command::parse(&sent).expect("a command");
-    let verdict = Expect::Public(1, "cryptogram and MAC are right or wrong");
+    let verdict = Expect::public(1, "cryptogram and MAC are right or wrong");
     let waiting = waiting.expect("session keys in memory");
     let card = checks.run(&name("card checks the host"), verdict, || waiting.receive(&command));
     let host = authenticate.receive(Response { data: &[], sw: StatusWord::OK });

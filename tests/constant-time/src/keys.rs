@@ -40,7 +40,7 @@ fn text(checks: &mut Checks, keys: usize, len: usize) {
     text.push(b'\n');
     text.chunks_mut(2 * len + 1).for_each(|key| secret(&mut key[..2 * len]));
     let name = |what| format!("KeyMaterial::{what}, {keys} of {len} bytes");
-    let expect = Expect::Public(1 + keys, "no white space at the end; each key is hex");
+    let expect = Expect::public(1 + keys, "no white space at the end; each key is hex");
     let read = checks.run(&name("parse"), expect, || KeyMaterial::parse(&text));
     let read = read.expect("good text");
     assert_eq!(read.key_len(), len);

@@ -20,7 +20,7 @@ fn digits(text: &[u8]) -> Vec<u8> {
 }
 
 pub fn run(checks: &mut Checks) {
-    let expect = Expect::Public(1, "it is digits");
+    let expect = Expect::public(1, "it is digits");
     let mut pin = |text| {
         let text = digits(text);
         checks.run("PIN: read", expect, || Pin::new(&text)).expect("digits")
@@ -31,7 +31,7 @@ pub fn run(checks: &mut Checks) {
         assert_eq!(published(found), equal);
     }
     let mut card = with_pin();
-    let expect = Expect::Public(3, "twice, that it is digits; it is the right one or not");
+    let expect = Expect::public(3, "twice, that it is digits; it is the right one or not");
     for (pin, sw) in [(RIGHT, [0x90, 0x00]), (b"271829", [0x63, 0xC2]), (b"371828", [0x63, 0xC1])] {
         let command = [&[0x00, 0x20, 0x00, 0x00, 6], digits(pin).as_slice()].concat();
         let mut answer = Vec::with_capacity(16);

@@ -98,6 +98,11 @@ impl Length {
         Self { place, room: (!data.is_null()).then(|| unsafe { *place }) }
     }
 
+    /// Whether there is a place for data, and no room in it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.room == Some(0)
+    }
+
     /// Changes it after the call. It never says more than there is room for: the caller would read beyond it.
     pub(crate) fn misstate(&self, wrong: Wrong) {
         // SAFETY: see `new`.

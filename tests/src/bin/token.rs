@@ -136,18 +136,20 @@ const UNWRAP_TEMPLATE: u64 = 0x4000_0212;
 
 /// Uses session keys in every way that a vault does, and gives all that went in and came out, in hexadecimal.
 fn exercise(session: &Session, sp800_108: bool) -> Result<Vec<String>, Pkcs11Error> {
-    let [value, seed, iv, data, id] = [0xA1, 0xA2, 0xA3, 0xA4, 0xA5].map(|byte| [byte; 16]);
+    let [value, seed, iv, data, id, input] = [0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xAA].map(|byte| [byte; 16]);
     let uses = [Flag::Derive, Flag::Encrypt, Flag::Decrypt, Flag::Sign, Flag::Verify, Flag::Wrap, Flag::Unwrap];
     let mut key = NewKey::aes("exercise", &value, &uses);
     key.flags.insert(Flag::Token, false);
     let key = make(session, &key)?;
-    let mut seen = [value, seed, iv, data, id].map(Vec::from).to_vec();
+    let mut seen = [value, seed, iv, data, id, input].map(Vec::from).to_vec();
     seen.push(session.generate_random_vec(16)?);
     // Kryoptic takes no such seed.
     let _ = session.seed_random(&seed);
+    // The token refuses the one and gives the other.
+    session.get_attributes(key, &[AttributeType::Value, AttributeType::Derive])?;
 
     let readable = readable(&id);
-    let cbc = Mechanism::AesCbcEncryptData(AesCbcDeriveParams::new(iv, &data));
+    let cbc = Mechanism::AesCbcEncryptData(AesCbcDeriveParams::new(iv, &input));
     let derived = session.derive_key(&cbc, key, &readable)?;
     for attribute in session.get_attributes(derived, &[AttributeType::Value])? {
         seen.extend(if let Attribute::Value(value) = attribute { Some(value) } else { None });

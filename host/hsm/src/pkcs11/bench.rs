@@ -4,7 +4,8 @@ use super::connection::Connection;
 use super::error::TokenError;
 use super::template;
 use cardwright_proto::block::Block;
-use cryptoki::error::Error;
+use cryptoki::context::Function;
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::ekdf::AesCbcDeriveParams;
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
@@ -14,14 +15,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A session for one user at a time, who may leave objects in it. When it is dropped they are destroyed, and the session goes
-/// back to the others; one in which a call failed is closed instead.
+/// A session for one user at a time, who may leave objects in it. When it is dropped they are destroyed, and the
+/// session goes back to the others. One in which a call failed is closed instead: an operation may be under way, and
+/// SoftHSM leaves half-made objects.
 pub(super) struct Bench {
     pub(super) connection: Arc<Connection>,
     session: Option<Session>,
     made: RefCell<Vec<ObjectHandle>>,
     /// What zeros encrypt to, by key: CMAC subkeys are made of it.
-    zeros: RefCell<Vec<(ObjectHandle, Zeroizing<Block>)>>,
+    zeros: RefCell<Vec<(ObjectHandle, Box<Zeroizing<Block>>)>>,
     failed: Cell<bool>,
 }
 
@@ -58,9 +60,19 @@ impl Bench {
         })
     }
 
+    /// To one who was logged out a token shows no private objects, and no error either (SoftHSM).
+    pub(super) fn still_logged_in(&self) -> Result<(), TokenError> {
+        self.call(|session| {
+            if self.connection.is_logged_in(session) {
+                return Ok(());
+            }
+            Err(Error::Pkcs11(RvError::UserNotLoggedIn, Function::GetSessionInfo))
+        })
+    }
+
     pub(super) fn nonsense(&self, what: impl Into<String>) -> TokenError {
         self.failed.set(true);
-        TokenError::Nonsense { token: self.connection.name.clone(), what: what.into() }
+        TokenError::Nonsense { token: Arc::clone(&self.connection.name), what: what.into() }
     }
 
     pub(super) fn made(&self, object: ObjectHandle) -> ObjectHandle {
@@ -92,12 +104,12 @@ impl Bench {
     }
 
     /// What a block of zeros encrypts to under a key that can derive; found out once.
-    pub(super) fn zeros(&self, base: ObjectHandle) -> Result<Zeroizing<Block>, TokenError> {
+    pub(super) fn zeros(&self, base: ObjectHandle) -> Result<Box<Zeroizing<Block>>, TokenError> {
         if let Some((_, known)) = self.zeros.borrow().iter().find(|(key, _)| *key == base) {
             return Ok(known.clone());
         }
-        let mut block = Zeroizing::new([0; 16]);
-        self.cbc(base, [0; 16], block.as_mut())?;
+        let mut block = Box::new(Zeroizing::new([0; 16]));
+        self.cbc(base, [0; 16], block.as_mut_slice())?;
         self.zeros.borrow_mut().push((base, block.clone()));
         Ok(block)
     }

@@ -126,11 +126,11 @@ fn wraps(bench: &Bench) -> Result<bool, TokenError> {
 
 /// Whether a readable key is refused, or made unreadable, under a template that says SENSITIVE.
 fn derive_template(bench: &Bench) -> Result<bool, TokenError> {
-    let mut master = template::known(KeyType::AES, &KEY, Usage::DERIVE, Guard::Inside);
-    master.push(template::derive_sensitive());
-    let master = bench.create(&master)?;
+    let master = template::known(KeyType::AES, &KEY, Usage::DERIVE, Guard::Inside);
+    let master = bench.create(&master.with([template::derive_sensitive()]))?;
     let sensitive = template::session_key(16, Usage::DERIVE, Guard::Extractable);
-    let mechanism = |data| Mechanism::AesCbcEncryptData(cryptoki::mechanism::ekdf::AesCbcDeriveParams::new([0; 16], data));
+    let mechanism =
+        |data| Mechanism::AesCbcEncryptData(cryptoki::mechanism::ekdf::AesCbcDeriveParams::new([0; 16], data));
     bench.derive(&mechanism(&[1; 16]), master, &sensitive)?;
     let readable = bench.derive_bytes(&mechanism(&[1; 16]), master, &mut [0; 16]);
     Ok(answered(readable)?.is_none())
@@ -150,4 +150,3 @@ fn triple_des(bench: &Bench) -> Result<bool, TokenError> {
     }
     Ok(true)
 }
-

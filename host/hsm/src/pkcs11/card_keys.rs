@@ -24,7 +24,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A card's three static keys: handles, whose objects go when this is dropped, or keys that the token could only give out.
+/// A card's three static keys: handles, whose objects go when this is dropped, or keys that the token could only give
+/// out.
 #[derive(Debug)]
 pub struct TokenKeys {
     pub(super) held: Held,
@@ -133,10 +134,12 @@ impl Job<'_> {
                 Ok(self.keys(Held::Inside(inside), spec.key_type.key_len(), custody))
             }
             (Found::One(master), Scheme::Kdf3) => self.kdf3(bench, capabilities, (master, spec.key_type), custody),
-            (Found::One(master), Scheme::Visa | Scheme::Visa2 | Scheme::Emv) => self.triple_des(&bench, master, spec.key_type),
-            (Found::One(_), _) => {
-                Err(self.diversification("in a token there are kdf3, visa, visa2 and emv; this scheme takes a master in a file"))
+            (Found::One(master), Scheme::Visa | Scheme::Visa2 | Scheme::Emv) => {
+                self.triple_des(&bench, master, spec.key_type)
             }
+            (Found::One(_), _) => Err(self.diversification(
+                "in a token there are kdf3, visa, visa2 and emv; this scheme takes a master in a file",
+            )),
         }
     }
 
@@ -197,7 +200,7 @@ const UNABLE: VaultError = VaultError::Unable {
 
 fn unbound(bench: &Bench, key: &Name, found: &Found) -> TokenError {
     let may = found.objects().first().map(|object| object.usage.words()).unwrap_or_default();
-    TokenError::Unbound { token: bench.connection.name.clone(), key: key.clone(), may }
+    TokenError::Unbound { token: Arc::clone(&bench.connection.name), key: key.clone(), may }
 }
 
 /// What stays inside when cards' keys come from this key.
@@ -240,7 +243,13 @@ impl Inside {
     }
 
     /// Derived bytes, read from the token.
-    fn bytes(&self, base: ObjectHandle, constant: Constant, context: &Context, out: &mut [u8]) -> Result<(), VaultError> {
+    fn bytes(
+        &self,
+        base: ObjectHandle,
+        constant: Constant,
+        context: &Context,
+        out: &mut [u8],
+    ) -> Result<(), VaultError> {
         let label = Self::label(constant, out.len());
         let input = Input { before: &label[..15], after: context.bytes() };
         derive::bytes(&self.bench, self.way()?, base, input, out).map_err(failed)
@@ -253,8 +262,7 @@ impl Inside {
             let mut key = Zeroizing::new([0; 32]);
             self.bytes(base, constant, context, &mut key[..len]).map(|()| key)
         };
-        let (s_enc, s_mac, s_rmac) =
-            (key(enc, Constant::SEnc)?, key(mac, Constant::SMac)?, key(mac, Constant::SRmac)?);
+        let (s_enc, s_mac, s_rmac) = (key(enc, Constant::SEnc)?, key(mac, Constant::SMac)?, key(mac, Constant::SRmac)?);
         SoftCipher::new(&s_enc[..len], &s_mac[..len], &s_rmac[..len])
             .map_err(|error| failed(self.bench.nonsense(error.to_string())))
     }
@@ -278,8 +286,8 @@ impl Inside {
         Ok(s_enc.zip(s_mac).zip(s_rmac).map(|((enc, mac), rmac)| TokenSession::new(bench, enc, mac, rmac)))
     }
 
-    /// The keys for C_WrapKey, which has to be allowed to take them: derived once more where they came from a master, for
-    /// those that open sessions are not extractable.
+    /// The keys for C_WrapKey, which has to be allowed to take them: derived once more where they came from a master,
+    /// for those that open sessions are not extractable.
     pub(super) fn wrappable(&self, len: usize) -> Result<KeySet<ObjectHandle>, VaultError> {
         match (&self.origin, self.capabilities.kdf3) {
             (Origin::Master(master, kdd), Some(way)) => {

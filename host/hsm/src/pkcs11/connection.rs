@@ -3,7 +3,7 @@
 use super::capabilities::Capabilities;
 use super::error::TokenError;
 use super::module::{Module, Present, TokenName, locked};
-use super::objects::Found;
+use super::objects::{Filter, Found};
 use super::pin::{Pin, check_flags};
 use cardwright_keys::keyref::Name;
 use cryptoki::error::{Error, RvError};
@@ -16,15 +16,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub(super) struct Connection {
     pub(super) module: Arc<Module>,
     slot: Slot,
-    pub(super) name: TokenName,
+    pub(super) name: Arc<TokenName>,
     /// SoftHSM 2.6.1 has races: one call at a time.
     one_at_a_time: bool,
     /// Whether there is a login at all.
     logs_in: bool,
     pin: Mutex<Pin>,
+    /// With its last session a token is logged out: this one stays open.
+    anchor: Mutex<Option<Session>>,
     idle: Mutex<Vec<Session>>,
-    /// Token objects by name. Handles of token objects are good in all sessions.
-    pub(super) found: Mutex<HashMap<Name, Found>>,
+    /// Token objects by name, as far as a URI shows them. Handles of token objects are good in all sessions.
+    pub(super) found: Mutex<HashMap<(Filter, Name), Found>>,
     pub(super) capabilities: Mutex<Option<Arc<Capabilities>>>,
     /// What stopped a session's keys: the cipher port has no room for it.
     pub(super) failure: Mutex<Option<TokenError>>,
@@ -46,6 +48,7 @@ impl Connection {
             name: present.name,
             logs_in: !matches!(pin, Pin::NotNeeded),
             pin: Mutex::new(pin),
+            anchor: Mutex::default(),
             idle: Mutex::default(),
             found: Mutex::default(),
             capabilities: Mutex::default(),
@@ -68,8 +71,12 @@ impl Connection {
     /// The error of a call on a session. Tokens do not agree on what they say to one who was logged out (Kryoptic: a
     /// general error), so the session is asked.
     pub(super) fn failed_on(&self, session: &Session, error: Error) -> TokenError {
+        TokenError::new(&self.name, error, || !self.is_logged_in(session))
+    }
+
+    pub(super) fn is_logged_in(&self, session: &Session) -> bool {
         let state = || session.get_session_info().map(|info| info.session_state());
-        TokenError::new(&self.name, error, || self.logs_in && !matches!(state(), Ok(SessionState::RwUser)))
+        !self.logs_in || matches!(state(), Ok(SessionState::RwUser))
     }
 
     /// A session that is logged in, as far as is known here.
@@ -78,10 +85,17 @@ impl Connection {
         if let Some(session) = idle {
             return Ok(session);
         }
-        let _turn = self.turn();
-        let session = self.module.pkcs11().open_rw_session(self.slot).map_err(|error| self.failed(error))?;
-        self.log_in(&session)?;
-        Ok(session)
+        let open = || {
+            let _turn = self.turn();
+            let session = self.module.pkcs11().open_rw_session(self.slot).map_err(|error| self.failed(error))?;
+            self.log_in(&session).map(|()| session)
+        };
+        let mut anchor = locked(&self.anchor);
+        if anchor.is_none() {
+            *anchor = Some(open()?);
+        }
+        drop(anchor);
+        open()
     }
 
     pub(super) fn give_back(&self, session: Session) {
@@ -98,7 +112,8 @@ impl Connection {
     /// After a lost session: nothing that was known of the token is, and the next session logs in again.
     pub(super) fn forget(&self) {
         let idle = std::mem::take(&mut *locked(&self.idle));
-        idle.into_iter().for_each(|session| self.close(session));
+        let anchor = locked(&self.anchor).take();
+        idle.into_iter().chain(anchor).for_each(|session| self.close(session));
         locked(&self.found).clear();
     }
 
@@ -106,19 +121,18 @@ impl Connection {
     fn log_in(&self, session: &Session) -> Result<(), TokenError> {
         let failed = |error| self.failed(error);
         let mut pin = locked(&self.pin);
-        let state = session.get_session_info().map_err(failed)?.session_state();
-        if !self.logs_in || matches!(state, SessionState::RwUser) {
+        if self.is_logged_in(session) {
             pin.forget_untested();
             return Ok(());
         }
         let token = self.module.pkcs11().get_token_info(self.slot).map_err(failed)?;
-        if TokenName::new(&token) != self.name {
-            return Err(TokenError::OtherToken { expected: self.name.clone() });
+        if TokenName::new(&token) != *self.name {
+            return Err(TokenError::OtherToken { expected: Arc::clone(&self.name) });
         }
         check_flags(&token, &self.name, &self.module, pin.may_be_last())?;
         let result = match &*pin {
             Pin::NotNeeded => return Ok(()),
-            Pin::Foreign => return Err(TokenError::LoggedOut(self.name.clone())),
+            Pin::Foreign => return Err(TokenError::LoggedOut(Arc::clone(&self.name))),
             Pin::Typed { pin, .. } => session.login_with_raw(UserType::User, pin),
             Pin::Pinpad { .. } => session.login(UserType::User, None),
         };
@@ -132,10 +146,10 @@ impl Connection {
                 pin.forget_untested();
                 Ok(())
             }
-            Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinLocked | RvError::PinExpired, _)) => {
+            Err(Error::Pkcs11(code, _)) if is_refusal(code) => {
                 *pin = Pin::Foreign;
                 self.module.refuse(&self.name);
-                Err(TokenError::PinWrong(self.name.clone()))
+                Err(TokenError::PinWrong(Arc::clone(&self.name)))
             }
             Err(other) => {
                 // What became of the PIN nobody knows: one that never worked is not tried again.
@@ -144,6 +158,14 @@ impl Connection {
             }
         }
     }
+}
+
+/// Whether the token may have counted a try.
+const fn is_refusal(code: RvError) -> bool {
+    matches!(
+        code,
+        RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange | RvError::PinLocked | RvError::PinExpired
+    )
 }
 
 impl Drop for Connection {

@@ -29,8 +29,8 @@ pub enum LengthForm {
 pub enum Way {
     /// CKM_SP800_108_COUNTER_KDF: nothing but the new key comes of it.
     Inside(LengthForm),
-    /// CKM_AES_CBC_ENCRYPT_DATA: a 16-byte key is made inside, but the host sees a CMAC subkey and an inner block; longer
-    /// keys pass through the host.
+    /// CKM_AES_CBC_ENCRYPT_DATA: a 16-byte key is made inside, but the host sees a CMAC subkey and an inner block;
+    /// longer keys pass through the host.
     Blocks,
 }
 
@@ -149,12 +149,7 @@ impl Last {
         Ok(Self { chain, block })
     }
 
-    fn derive(
-        &self,
-        bench: &Bench,
-        base: ObjectHandle,
-        template: &[Attribute],
-    ) -> Result<ObjectHandle, TokenError> {
+    fn derive(&self, bench: &Bench, base: ObjectHandle, template: &[Attribute]) -> Result<ObjectHandle, TokenError> {
         let parameters = AesCbcDeriveParams::new(*self.chain, self.block.as_slice());
         bench.derive(&Mechanism::AesCbcEncryptData(parameters), base, template)
     }

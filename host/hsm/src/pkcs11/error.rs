@@ -8,6 +8,7 @@ use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why a token did not do as asked. No PIN and no key is ever in one of these.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub enum TokenError {
         /// As asked for.
         uri: Box<Uri>,
         /// What there is.
-        present: Vec<TokenName>,
+        present: Vec<Arc<TokenName>>,
     },
     /// More than one does.
     #[error("`{uri}` fits more than one token: {}; name one by its serial", listed(.matching))]
@@ -41,13 +42,13 @@ pub enum TokenError {
         /// As asked for.
         uri: Box<Uri>,
         /// Those that fit.
-        matching: Vec<TokenName>,
+        matching: Vec<Arc<TokenName>>,
     },
     /// The slot holds another token than the one that was opened: the PIN is not given to it.
     #[error("{expected} is no longer in its slot, another token is")]
     OtherToken {
         /// The token that was opened.
-        expected: TokenName,
+        expected: Arc<TokenName>,
     },
     /// `pin-source` is neither `file:PATH` nor `fd:N`.
     #[error("pin-source is neither file:PATH nor fd:N")]
@@ -56,33 +57,33 @@ pub enum TokenError {
     #[error("the PIN of {token} cannot be read: {error}")]
     Pin {
         /// Whose PIN.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// Why not.
         error: KeyLoadError,
     },
     /// The token says that the PIN is wrong. It is not tried again.
     #[error("{0} refused the PIN; it is not tried again")]
-    PinWrong(TokenName),
+    PinWrong(Arc<TokenName>),
     /// It said so before: nothing in this process logs in to it any more.
     #[error("{0} refused a PIN earlier in this run: no other is tried")]
-    PinSpent(TokenName),
+    PinSpent(Arc<TokenName>),
     /// Too many wrong PINs.
     #[error("the user PIN of {0} is locked; its security officer can set a new one")]
-    PinLocked(TokenName),
+    PinLocked(Arc<TokenName>),
     /// One more wrong PIN would lock it.
     #[error("{0} has one try left: a wrong PIN would lock it")]
-    PinLastTry(TokenName),
+    PinLastTry(Arc<TokenName>),
     /// The token has no user PIN yet.
     #[error("{0} has no user PIN yet: its security officer has to set one")]
-    NoPin(TokenName),
+    NoPin(Arc<TokenName>),
     /// Somebody else in this process was logged in, and no longer is; there is no PIN that was seen to work.
     #[error("{0} is logged out, and there is no PIN to log in with again")]
-    LoggedOut(TokenName),
+    LoggedOut(Arc<TokenName>),
     /// A call failed.
     #[error("{token}: {}", failed_call(*.function, *.code))]
     Call {
         /// The token.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// What was called.
         function: Function,
         /// What it gave.
@@ -92,7 +93,7 @@ pub enum TokenError {
     #[error("{token}: {}, and the session is gone", failed_call(*.function, *.code))]
     Lost {
         /// The token.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// What was called.
         function: Function,
         /// What it gave.
@@ -102,7 +103,7 @@ pub enum TokenError {
     #[error("{token} answered nonsense: {what}")]
     Nonsense {
         /// The token.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// What came, as in "answered nonsense: ...".
         what: String,
     },
@@ -110,7 +111,7 @@ pub enum TokenError {
     #[error("{token} has {count} keys with the label `{label}`: which one is meant cannot be told")]
     Ambiguous {
         /// The token.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// CKA_LABEL.
         label: String,
         /// How many.
@@ -120,7 +121,7 @@ pub enum TokenError {
     #[error("the set `{key}` in {token} is not whole: {key}.enc, {key}.mac and {key}.dek are needed, of one length")]
     NotWhole {
         /// The token.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// The set.
         key: Name,
     },
@@ -128,7 +129,7 @@ pub enum TokenError {
     #[error("`{key}` in {token} is bound to no purpose, its attributes let it {may}")]
     Unbound {
         /// The token.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// The key.
         key: Name,
         /// What it may do.
@@ -138,7 +139,7 @@ pub enum TokenError {
     #[error("`{label}` is still in {token} after it was destroyed")]
     NotDestroyed {
         /// The token.
-        token: TokenName,
+        token: Arc<TokenName>,
         /// CKA_LABEL.
         label: String,
     },
@@ -146,8 +147,8 @@ pub enum TokenError {
 
 impl TokenError {
     /// From the binding's error, which does not know the token. `lost` says what became of the session.
-    pub(super) fn new(token: &TokenName, error: Error, lost: impl FnOnce() -> bool) -> Self {
-        let token = token.clone();
+    pub(super) fn new(token: &Arc<TokenName>, error: Error, lost: impl FnOnce() -> bool) -> Self {
+        let token = Arc::clone(token);
         match error {
             Error::Pkcs11(code, function) if is_lost(code) || lost() => Self::Lost { token, function, code },
             Error::Pkcs11(code, function) => Self::Call { token, function, code },
@@ -201,11 +202,11 @@ const fn is_lost(code: RvError) -> bool {
     )
 }
 
-fn listed(tokens: &[TokenName]) -> String {
+fn listed(tokens: &[Arc<TokenName>]) -> String {
     if tokens.is_empty() {
         return "none".to_owned();
     }
-    tokens.iter().map(TokenName::to_string).collect::<Vec<_>>().join("; ")
+    tokens.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// The call and its code, by their names in the standard.
@@ -213,7 +214,8 @@ pub(super) fn failed_call(function: Function, code: RvError) -> String {
     format!("C_{function:?} gave {}", code_name(code))
 }
 
-fn code_name(code: RvError) -> String {
+/// The code by its name in the standard.
+pub(super) fn code_name(code: RvError) -> String {
     match code {
         RvError::VendorDefined(value) => format!("the vendor's own code {value:#010X}"),
         RvError::UnknownErrorCode(value) => format!("the unknown code {value:#010X}"),

@@ -42,7 +42,7 @@ pub struct Present {
     /// The slot.
     pub slot: Slot,
     /// The token in it.
-    pub name: TokenName,
+    pub name: Arc<TokenName>,
     /// What the module says of the token.
     pub token: TokenInfo,
     /// What it says of the slot.
@@ -108,7 +108,7 @@ impl Module {
             };
             let reader = self.pkcs11.get_slot_info(slot).map_err(failed)?;
             if token.token_initialized() {
-                present.push(Present { slot, name: TokenName::new(&token), token, reader });
+                present.push(Present { slot, name: Arc::new(TokenName::new(&token)), token, reader });
             }
         }
         Ok(present)
@@ -119,11 +119,14 @@ impl Module {
     /// # Errors
     /// [`TokenError::NoToken`], [`TokenError::ManyTokens`], [`TokenError::Load`].
     pub fn find(&self, uri: &Uri) -> Result<Present, TokenError> {
-        let library = self.pkcs11.get_library_info().map_err(|error| self.failed(error))?;
+        let library = {
+            let _turn = self.turn();
+            self.pkcs11.get_library_info().map_err(|error| self.failed(error))?
+        };
         let (mut matching, others): (Vec<_>, Vec<_>) =
             self.tokens()?.into_iter().partition(|present| fits(uri, &library, present));
         let uri = || Box::new(uri.clone());
-        let names = |tokens: &[Present]| tokens.iter().map(|present| present.name.clone()).collect();
+        let names = |tokens: &[Present]| tokens.iter().map(|present| Arc::clone(&present.name)).collect();
         match matching.len() {
             0 => Err(TokenError::NoToken { uri: uri(), present: names(&others) }),
             1 => Ok(matching.remove(0)),

@@ -1,5 +1,5 @@
-//! Secret keys that stay in a token: found by class, label and, where the URI says one, CKA_ID; their purpose is what their
-//! attributes let them do.
+//! Secret keys that stay in a token: found by class, label and, where the URI says one, CKA_ID; their purpose is what
+//! their attributes let them do.
 
 use super::bench::Bench;
 use super::error::TokenError;
@@ -8,12 +8,13 @@ use cardwright_keys::keyref::Name;
 use cardwright_keys::vault::{KeySpec, KeyType, Purpose};
 use cardwright_proto::gp::key::KeySet;
 use cryptoki::object::{Attribute, AttributeType, KeyType as CkKeyType, ObjectClass, ObjectHandle};
+use std::sync::Arc;
 
 /// Labels of a card's three keys: the set's name and one of these.
 pub(super) const PARTS: KeySet<&str> = KeySet { enc: ".enc", mac: ".mac", dek: ".dek" };
 
 /// What the URI says of objects.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Filter {
     pub(super) label: Option<String>,
     pub(super) id: Option<Vec<u8>>,
@@ -85,6 +86,7 @@ impl Filter {
         let mut template = vec![Attribute::Token(true), Attribute::Class(ObjectClass::SECRET_KEY)];
         template.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
         template.extend(self.id.clone().map(Attribute::Id));
+        bench.still_logged_in()?;
         let handles = bench.call(|session| session.find_objects(&template))?;
         let objects = handles.into_iter().map(|handle| Object::read(bench, handle));
         // A token may compare labels loosely: what it found is looked at again.
@@ -98,7 +100,7 @@ impl Filter {
         match objects.len() {
             0 | 1 => Ok(objects.pop()),
             count => {
-                let token = bench.connection.name.clone();
+                let token = Arc::clone(&bench.connection.name);
                 Err(TokenError::Ambiguous { token, label: label.to_owned(), count })
             }
         }
@@ -113,10 +115,11 @@ impl Filter {
         match parts {
             KeySet { enc: None, mac: None, dek: None } => Ok(None),
             KeySet { enc: Some(enc), mac: Some(mac), dek: Some(dek) } => {
-                let not_whole = || TokenError::NotWhole { token: bench.connection.name.clone(), key: name.clone() };
+                let not_whole =
+                    || TokenError::NotWhole { token: Arc::clone(&bench.connection.name), key: name.clone() };
                 Found::set(KeySet { enc, mac, dek }).ok_or_else(not_whole).map(Some)
             }
-            _ => Err(TokenError::NotWhole { token: bench.connection.name.clone(), key: name.clone() }),
+            _ => Err(TokenError::NotWhole { token: Arc::clone(&bench.connection.name), key: name.clone() }),
         }
     }
 

@@ -6,6 +6,7 @@ use super::uri::Uri;
 use crate::key_file::{Prompt, SecretSource};
 use cryptoki::slot::TokenInfo;
 use cryptoki::types::RawAuthPin;
+use std::sync::Arc;
 
 /// What a token is logged in with.
 pub(super) enum Pin {
@@ -55,7 +56,7 @@ impl Pin {
             prompt.notice(&format!("{name} was given a wrong PIN since the last right one"));
         }
         let read = source.read(&format!("PIN of {name}"), prompt);
-        let mut read = read.map_err(|error| TokenError::Pin { token: name.clone(), error })?;
+        let mut read = read.map_err(|error| TokenError::Pin { token: Arc::clone(name), error })?;
         let pin = RawAuthPin::new(Box::new(std::mem::take(&mut *read)));
         Ok(Self::Typed { pin, worked: false, last_try })
     }
@@ -82,11 +83,11 @@ impl Pin {
 /// Whether logging in can be tried at all.
 pub(super) fn check_flags(
     token: &TokenInfo,
-    name: &TokenName,
+    name: &Arc<TokenName>,
     module: &Module,
     last_try: bool,
 ) -> Result<(), TokenError> {
-    let name = || name.clone();
+    let name = || Arc::clone(name);
     if module.has_refused(&name()) {
         return Err(TokenError::PinSpent(name()));
     }

@@ -13,10 +13,11 @@ mod import;
 mod master;
 
 use super::bench::Bench;
-use super::error::TokenError;
+use super::error::{TokenError, code_name};
 use cryptoki::error::RvError;
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
+use super::template::{self, Guard, Usage};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectHandle};
 use std::fmt;
 
 /// Whose key an attack gives away, or what it undoes.
@@ -150,7 +151,7 @@ fn attack(
         Ok(Loot::Nothing(what)) => Verdict::Refused(what.to_owned()),
         Err(error) if error.is_lost() => return Err(error),
         Err(error) => match error.code() {
-            Some(code) if is_refusal(code) => Verdict::Refused(code.to_string()),
+            Some(code) if is_refusal(code) => Verdict::Refused(code_name(code)),
             _ => Verdict::NotTried(error.to_string()),
         },
     };
@@ -176,7 +177,7 @@ const fn is_refusal(code: RvError) -> bool {
             | Rv::MechanismParamInvalid
             | Rv::TemplateInconsistent
             | Rv::UnwrappingKeyTypeInconsistent
-            | Rv::UserNotLoggedIn
+            | Rv::WrappingKeyHandleInvalid
             | Rv::WrappingKeyTypeInconsistent
     )
 }
@@ -197,7 +198,18 @@ impl Bench {
         self.call(|session| session.generate_key(&Mechanism::AesKeyGen, template)).map(|object| self.made(object))
     }
 
-    /// Wraps with each mechanism that there is, until one does it.
+    /// Wraps under a key that everybody knows, with each mechanism that there is, until one does it. That the known key wraps
+    /// at all is tried first: without that, a refusal says nothing.
+    fn wraps_under_known(&self, key: ObjectHandle) -> Result<Loot, TokenError> {
+        let usage = Usage { wrap: true, decrypt: true, ..Usage::NONE };
+        let known = self.create(&template::known(KeyType::AES, &KNOWN, usage, Guard::Inside))?;
+        let any = self.generate(&template::session_key(16, Usage::DERIVE, Guard::Extractable))?;
+        match self.wraps_anyhow(known, any) {
+            Ok(Loot::Key) => self.wraps_anyhow(known, key),
+            _ => Err(self.nonsense("a known key that wraps nothing")),
+        }
+    }
+
     fn wraps_anyhow(&self, with: ObjectHandle, key: ObjectHandle) -> Result<Loot, TokenError> {
         let mechanisms = [Mechanism::AesKeyWrap, Mechanism::AesKeyWrapPad, Mechanism::AesCbc([0; 16])];
         let mut refused = None;

@@ -26,8 +26,8 @@ impl TokenKeys {
     /// The three blocks of PUT KEY: `new` under the Key-DEK of these.
     ///
     /// # Errors
-    /// [`VaultError::WeakerWrap`]; [`VaultError::Unable`] where the new keys are in another token, or the token does not wrap;
-    /// [`VaultError::Failed`] with a [`super::TokenError`].
+    /// [`VaultError::WeakerWrap`]; [`VaultError::Unable`] where the new keys are in another token, or the token does
+    /// not wrap; [`VaultError::Failed`] with a [`super::TokenError`].
     pub fn put_key_blocks(&self, new: NewKeys<'_>, form: BlockForm) -> Result<KeySet<KeyBlock>, VaultError> {
         let new_len = match new {
             NewKeys::Soft(keys) => keys.key_len(),

@@ -7,6 +7,7 @@ use cardwright_proto::block::{BLOCK, Block};
 use cardwright_proto::scp::{CipherFailed, SessionCipher};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::ObjectHandle;
+use zeroize::Zeroizing;
 
 /// S-ENC, S-MAC and S-RMAC as handles. They are destroyed when this is dropped.
 #[derive(Debug)]
@@ -15,13 +16,13 @@ pub struct TokenSession {
     enc: ObjectHandle,
     mac: ObjectHandle,
     rmac: ObjectHandle,
-    /// What goes to the token in one piece; kept for its room.
-    message: Vec<u8>,
+    /// What goes to the token in one piece; kept for its room, and wiped.
+    message: Zeroizing<Vec<u8>>,
 }
 
 impl TokenSession {
-    pub(super) const fn new(bench: Bench, enc: ObjectHandle, mac: ObjectHandle, rmac: ObjectHandle) -> Self {
-        Self { bench, enc, mac, rmac, message: Vec::new() }
+    pub(super) fn new(bench: Bench, enc: ObjectHandle, mac: ObjectHandle, rmac: ObjectHandle) -> Self {
+        Self { bench, enc, mac, rmac, message: Zeroizing::new(Vec::new()) }
     }
 
     /// The port has no room for the cause: it goes to the log, and to whoever asks the token for it.
@@ -33,9 +34,18 @@ impl TokenSession {
         })
     }
 
-    fn sign(&mut self, key: ObjectHandle, parts: &[&[u8]]) -> Result<Block, CipherFailed> {
+    /// Lays the parts one behind another. The room never grows in place, for that would leave a copy behind.
+    fn lay(&mut self, parts: &[&[u8]]) {
+        let len = parts.iter().map(|part| part.len()).sum();
+        if self.message.capacity() < len {
+            self.message = Zeroizing::new(Vec::with_capacity(len));
+        }
         self.message.clear();
         parts.iter().for_each(|part| self.message.extend_from_slice(part));
+    }
+
+    fn sign(&mut self, key: ObjectHandle, parts: &[&[u8]]) -> Result<Block, CipherFailed> {
+        self.lay(parts);
         let signed = self.bench.call(|session| session.sign(&Mechanism::AesCMac, key, &self.message));
         let mac = signed.and_then(|mac| {
             let wrong = |mac: Vec<u8>| self.bench.nonsense(format!("a CMAC of {} bytes", mac.len()));
@@ -57,9 +67,9 @@ impl TokenSession {
         self.checked(encrypted, data.len())
     }
 
-    fn cbc_decrypt(&self, iv: Block, data: &[u8]) -> Result<Vec<u8>, TokenError> {
+    fn cbc_decrypt(&self, iv: Block, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, TokenError> {
         let decrypted = self.bench.call(|session| session.decrypt(&Mechanism::AesCbc(iv), self.enc, data))?;
-        self.checked(decrypted, data.len())
+        self.checked(decrypted, data.len()).map(Zeroizing::new)
     }
 }
 
@@ -75,9 +85,7 @@ impl SessionCipher for TokenSession {
     /// The counter goes in front of the data, under an IV of zeros: its ciphertext is the IV of what follows, so one
     /// operation does both.
     fn encrypt(&mut self, counter: Block, data: &mut [u8]) -> Result<(), CipherFailed> {
-        self.message.clear();
-        self.message.extend_from_slice(&counter);
-        self.message.extend_from_slice(data);
+        self.lay(&[&counter, data]);
         let encrypted = self.report(self.cbc_encrypt(&self.message))?;
         data.copy_from_slice(&encrypted[BLOCK..]);
         Ok(())

@@ -17,6 +17,7 @@ use cardwright_proto::gp::key::{Kcv, KeySet};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::ekdf::AesCbcDeriveParams;
 use cryptoki::object::{Attribute, KeyType as CkKeyType, ObjectHandle};
+use std::sync::Arc;
 
 impl Store for Token {
     fn list(&self) -> Result<Vec<KeyInfo>, VaultError> {
@@ -43,7 +44,7 @@ impl Store for Token {
     fn destroy(&mut self, name: &Name) -> Result<(), VaultError> {
         self.again(|| {
             let bench = Bench::new(&self.connection).map_err(failed)?;
-            locked(&self.connection.found).remove(name);
+            locked(&self.connection.found).clear();
             let mut objects = self.filter.everything(&bench, name).map_err(failed)?;
             if objects.is_empty() {
                 return Err(VaultError::UnknownKey(name.to_string()));
@@ -51,7 +52,7 @@ impl Store for Token {
             for object in &objects {
                 let count = objects.iter().filter(|other| other.label == object.label).count();
                 if count > 1 {
-                    let token = bench.connection.name.clone();
+                    let token = Arc::clone(&bench.connection.name);
                     return Err(failed(TokenError::Ambiguous { token, label: object.label.clone(), count }));
                 }
             }
@@ -61,7 +62,7 @@ impl Store for Token {
                 locked(&self.connection.found).clear();
                 let left = self.filter.everything(&bench, name).map_err(failed)?;
                 if left.iter().any(|object| object.label == *label) {
-                    let token = bench.connection.name.clone();
+                    let token = Arc::clone(&bench.connection.name);
                     return Err(failed(TokenError::NotDestroyed { token, label: label.clone() }));
                 }
                 objects = left;
@@ -113,7 +114,8 @@ const fn guard(spec: KeySpec) -> Guard {
 }
 
 impl Token {
-    /// Makes all objects of a key, or none. Not tried again after a lost session: what came of it is cleared away instead.
+    /// Makes all objects of a key, or none. Not tried again after a lost session: what came of it is cleared away
+    /// instead.
     fn make(&self, name: &Name, spec: KeySpec, material: Option<&KeyMaterial>) -> Result<KeyInfo, VaultError> {
         let parts = parts(name, spec, material)?;
         let (capabilities, id) = self.again(|| {
@@ -136,7 +138,7 @@ impl Token {
         });
         made.map_err(|error| {
             if let Err(left) = self.clear_away(&id) {
-                tracing::warn!(error = %left, key = %name, "a key that was half made could not be removed from the token");
+                tracing::warn!(error = %left, key = %name, "half a key is left in the token");
             }
             failed(error)
         })
@@ -155,10 +157,9 @@ impl Token {
             && matches!(capabilities.kdf3, Some(Way::Inside(_)));
         for Part { label, usage, value } in parts {
             let value = value.map(SecretKey::expose);
-            let mut template = template::token_key(label, id, spec.key_type, *usage, guard(spec), value);
-            template.extend(insists.then(template::derive_sensitive));
-            let mut hardened = template.clone();
-            hardened.extend(template::hardening());
+            let template = template::token_key(label, id, spec.key_type, *usage, guard(spec), value)
+                .with(insists.then(template::derive_sensitive));
+            let hardened = template.clone().with(template::hardening());
             let made = match create(&bench, spec.key_type, value.is_some(), &hardened) {
                 Err(error) if error.is_template() => create(&bench, spec.key_type, value.is_some(), &template),
                 made => made,
@@ -173,11 +174,18 @@ impl Token {
         self.connection.forget();
         let bench = Bench::new(&self.connection)?;
         let template = [Attribute::Token(true), Attribute::Id(id.to_vec())];
-        loop {
-            let objects = bench.call(|session| session.find_objects(&template))?;
-            let Some(object) = objects.first() else { return Ok(()) };
+        let find = || bench.call(|session| session.find_objects(&template));
+        let mut left = find()?;
+        while let Some(object) = left.first() {
             bench.call(|session| session.destroy_object(*object))?;
+            let fewer = find()?;
+            if fewer.len() >= left.len() {
+                let token = Arc::clone(&bench.connection.name);
+                return Err(TokenError::NotDestroyed { token, label: format!("CKA_ID {}", hex::encode(id)) });
+            }
+            left = fewer;
         }
+        Ok(())
     }
 }
 
@@ -187,9 +195,11 @@ fn create(bench: &Bench, key_type: KeyType, known: bool, template: &[Attribute])
         KeyType::TripleDes2 => Mechanism::Des2KeyGen,
         KeyType::TripleDes3 => Mechanism::Des3KeyGen,
     };
-    bench.call(|session| {
-        if known { session.create_object(template) } else { session.generate_key(&mechanism, template) }
-    })
+    bench.call(
+        |session| {
+            if known { session.create_object(template) } else { session.generate_key(&mechanism, template) }
+        },
+    )
 }
 
 fn able(capabilities: &Capabilities, spec: KeySpec) -> Result<(), VaultError> {
@@ -219,7 +229,9 @@ fn info(bench: &Bench, capabilities: &Capabilities, name: Name, found: &Found) -
 fn single_kcv(bench: &Bench, object: &Object, spec: KeySpec) -> Result<Option<Kcv>, TokenError> {
     let key = object.handle;
     match (spec.key_type.algorithm(), spec.purpose) {
-        (Algorithm::TripleDes, Purpose::Master | Purpose::Enc) => encrypted(bench, key, &Mechanism::Des3Ecb, &[0; 8]).map(Some),
+        (Algorithm::TripleDes, Purpose::Master | Purpose::Enc) => {
+            encrypted(bench, key, &Mechanism::Des3Ecb, &[0; 8]).map(Some)
+        }
         (Algorithm::Aes, Purpose::Enc) => encrypted(bench, key, &Mechanism::AesCbc([0; 16]), &[1; 16]).map(Some),
         (Algorithm::Aes, Purpose::Dek) => {
             // The data is a key of ones, wrapped.
@@ -240,12 +252,7 @@ fn first_three(bench: &Bench, bytes: &[u8]) -> Result<Kcv, TokenError> {
     bytes.first_chunk().map(|first| Kcv(*first)).ok_or_else(|| bench.nonsense("a ciphertext of under three bytes"))
 }
 
-fn encrypted(
-    bench: &Bench,
-    key: ObjectHandle,
-    mechanism: &Mechanism<'_>,
-    block: &[u8],
-) -> Result<Kcv, TokenError> {
+fn encrypted(bench: &Bench, key: ObjectHandle, mechanism: &Mechanism<'_>, block: &[u8]) -> Result<Kcv, TokenError> {
     let encrypted = bench.call(|session| session.encrypt(mechanism, key, block))?;
     first_three(bench, &encrypted)
 }

@@ -5,6 +5,8 @@
 use cardwright_keys::vault::{KeySpec, KeyType, Purpose};
 use cryptoki::object::{Attribute, AttributeType, KeyType as CkKeyType, ObjectClass};
 use cryptoki::types::Ulong;
+use std::ops::Deref;
+use zeroize::Zeroize;
 
 /// What a key may be used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,11 +99,40 @@ impl Guard {
     }
 }
 
-fn key(key_type: CkKeyType, usage: Usage, guard: Guard) -> Vec<Attribute> {
-    let mut template = vec![Attribute::Class(ObjectClass::SECRET_KEY), Attribute::KeyType(key_type)];
-    template.extend(guard.attributes());
-    template.extend(usage.attributes().map(|(attribute, ..)| attribute));
-    template
+/// Attributes for a call. A value among them is wiped on drop.
+#[derive(Clone, Debug)]
+pub(super) struct Template(Vec<Attribute>);
+
+impl Template {
+    fn key(key_type: CkKeyType, usage: Usage, guard: Guard) -> Self {
+        let mut template = vec![Attribute::Class(ObjectClass::SECRET_KEY), Attribute::KeyType(key_type)];
+        template.extend(guard.attributes());
+        template.extend(usage.attributes().map(|(attribute, ..)| attribute));
+        Self(template)
+    }
+
+    pub(super) fn with(mut self, more: impl IntoIterator<Item = Attribute>) -> Self {
+        self.0.extend(more);
+        self
+    }
+}
+
+impl Deref for Template {
+    type Target = [Attribute];
+
+    fn deref(&self) -> &[Attribute] {
+        &self.0
+    }
+}
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        for attribute in &mut self.0 {
+            if let Attribute::Value(value) = attribute {
+                value.zeroize();
+            }
+        }
+    }
 }
 
 fn length(bytes: usize) -> Attribute {
@@ -109,24 +140,19 @@ fn length(bytes: usize) -> Attribute {
 }
 
 /// An AES key of this session, `len` bytes long.
-pub(super) fn session_key(len: usize, usage: Usage, guard: Guard) -> Vec<Attribute> {
-    let mut template = key(CkKeyType::AES, usage, guard);
-    template.extend([Attribute::Token(false), length(len)]);
-    template
+pub(super) fn session_key(len: usize, usage: Usage, guard: Guard) -> Template {
+    Template::key(CkKeyType::AES, usage, guard).with([Attribute::Token(false), length(len)])
 }
 
 /// Derived bytes that are to be read.
-pub(super) fn readable(len: usize) -> Vec<Attribute> {
-    let mut template = key(CkKeyType::GENERIC_SECRET, Usage::NONE, Guard::Readable);
-    template.extend([Attribute::Token(false), length(len)]);
-    template
+pub(super) fn readable(len: usize) -> Template {
+    let template = Template::key(CkKeyType::GENERIC_SECRET, Usage::NONE, Guard::Readable);
+    template.with([Attribute::Token(false), length(len)])
 }
 
 /// A key of this session whose bytes are known.
-pub(super) fn known(key_type: CkKeyType, value: &[u8], usage: Usage, guard: Guard) -> Vec<Attribute> {
-    let mut template = key(key_type, usage, guard);
-    template.extend([Attribute::Token(false), Attribute::Value(value.to_vec())]);
-    template
+pub(super) fn known(key_type: CkKeyType, value: &[u8], usage: Usage, guard: Guard) -> Template {
+    Template::key(key_type, usage, guard).with([Attribute::Token(false), Attribute::Value(value.to_vec())])
 }
 
 /// The token's name for a key type.
@@ -146,26 +172,25 @@ pub(super) fn token_key(
     usage: Usage,
     guard: Guard,
     value: Option<&[u8]>,
-) -> Vec<Attribute> {
-    let mut template = key(ck_key_type(key_type), usage, guard);
-    template.extend([
+) -> Template {
+    let size = match (value, key_type) {
+        (Some(value), _) => Some(Attribute::Value(value.to_vec())),
+        (None, KeyType::Aes128 | KeyType::Aes192 | KeyType::Aes256) => Some(length(key_type.key_len())),
+        // A DES key's type says how long it is.
+        (None, KeyType::TripleDes2 | KeyType::TripleDes3) => None,
+    };
+    let template = Template::key(ck_key_type(key_type), usage, guard).with([
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Label(label.as_bytes().to_vec()),
         Attribute::Id(id.to_vec()),
     ]);
-    match (value, key_type) {
-        (Some(value), _) => template.push(Attribute::Value(value.to_vec())),
-        (None, KeyType::Aes128 | KeyType::Aes192 | KeyType::Aes256) => template.push(length(key_type.key_len())),
-        // A DES key's type says how long it is.
-        (None, KeyType::TripleDes2 | KeyType::TripleDes3) => {}
-    }
-    template
+    template.with(size)
 }
 
 /// What makes a token's key harder to weaken, where the token knows of it: neither changed nor copied.
-pub(super) fn hardening() -> Vec<Attribute> {
-    vec![Attribute::Modifiable(false), Attribute::Copyable(false)]
+pub(super) fn hardening() -> [Attribute; 2] {
+    [Attribute::Modifiable(false), Attribute::Copyable(false)]
 }
 
 /// CKA_DERIVE_TEMPLATE {CKA_SENSITIVE}: what is derived from the key can never be read.
@@ -179,8 +204,9 @@ pub(super) fn derive_sensitive() -> Attribute {
 static TRUE: u8 = 1;
 static FALSE: u8 = 0;
 
-/// One of CKA_WRAP_TEMPLATE (40000211), CKA_UNWRAP_TEMPLATE (40000212), CKA_DERIVE_TEMPLATE (40000213), which the binding has no
-/// names for: an array of CK_ATTRIBUTE as it lies in memory, each pointing to a byte that lives as long as the process.
+/// One of CKA_WRAP_TEMPLATE (40000211), CKA_UNWRAP_TEMPLATE (40000212), CKA_DERIVE_TEMPLATE (40000213), which the
+/// binding has no names for: an array of CK_ATTRIBUTE as it lies in memory, each pointing to a byte that lives as long
+/// as the process.
 pub(super) fn template_attribute(which: u64, flags: &[(AttributeType, bool)]) -> Attribute {
     let mut bytes = Vec::new();
     for (attribute, flag) in flags {

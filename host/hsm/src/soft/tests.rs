@@ -1,5 +1,5 @@
 use super::SoftVault;
-use cardwright_keys::key::{KeyMaterial, SecretKey};
+use cardwright_keys::key::{KeyMaterial, SecretKey, StaticKeys};
 use cardwright_keys::keyref::KeyRef;
 use cardwright_keys::vault::{ChallengeInput, Custody, Vault, VaultError};
 use cardwright_proto::block::AesKey;
@@ -17,9 +17,9 @@ fn key(text: &str) -> KeyRef {
     text.parse().unwrap()
 }
 
-fn set(keys: [&[u8]; 3]) -> KeySet<SecretKey> {
+fn set(keys: [&[u8]; 3]) -> StaticKeys {
     let [enc, mac, dek] = keys.map(|key| SecretKey::new(key).unwrap());
-    KeySet { enc, mac, dek }
+    KeySet { enc, mac, dek }.into()
 }
 
 fn gp_test() -> SoftVault {
@@ -82,7 +82,7 @@ fn each_key_has_its_own_work() {
     let base: [&[u8]; 3] = [&[1; 16], &[2; 16], &[3; 16]];
     let other = [4; 16];
     let token = Token::new(&[9; 8]).unwrap();
-    let work = |keys: &KeySet<SecretKey>| {
+    let work = |keys: &StaticKeys| {
         let mut session = vault.session(keys, &Context::session(&token, &token)).unwrap();
         let mut block = [0; 16];
         session.encrypt([0; 16], &mut block).unwrap();
@@ -157,9 +157,9 @@ proptest! {
         put.apdu(&mut data);
         let received = parse_blocks(&data[1..]).unwrap();
         prop_assert_eq!(received.len(), 3);
-        for ((received, key), kcv) in received.iter().zip(new_keys.iter()).zip(kcvs.iter()) {
+        for ((received, key), kcv) in received.iter().zip(new_keys.secrets().iter()).zip(kcvs.iter()) {
             let mut clear = received.ciphertext.to_vec();
-            AesKey::new(current.dek.expose()).unwrap().cbc_decrypt(&[0; 16], &mut clear);
+            AesKey::new(current.secrets().dek.expose()).unwrap().cbc_decrypt(&[0; 16], &mut clear);
             prop_assert_eq!(&clear[..new], key.expose());
             prop_assert!(clear[new..].iter().all(|byte| *byte == 0));
             prop_assert_eq!(clear.len(), new.next_multiple_of(16));

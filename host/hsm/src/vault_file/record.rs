@@ -13,9 +13,6 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
-/// Bytes of the shortest record: a destroyed key whose name is one character.
-const SHORTEST: usize = 7;
-
 /// All records, by name.
 pub(super) type Records = HashMap<Name, Record>;
 
@@ -54,29 +51,33 @@ impl Kind {
     }
 
     const fn bytes(self) -> [u8; 3] {
-        let purpose = match self.purpose {
-            Purpose::Master => 1,
-            Purpose::Card => 2,
-            Purpose::Enc => 3,
-            Purpose::Mac => 4,
-            Purpose::Dek => 5,
-        };
-        let key_type = match self.key_type {
-            KeyType::Aes128 => 1,
-            KeyType::Aes192 => 2,
-            KeyType::Aes256 => 3,
-            KeyType::TripleDes2 => 4,
-            KeyType::TripleDes3 => 5,
-        };
-        [purpose, key_type, if self.set { 3 } else { 1 }]
+        [purpose_byte(self.purpose), type_byte(self.key_type), if self.set { 3 } else { 1 }]
     }
 
-    fn from_bytes(bytes: [u8; 3]) -> Option<Self> {
-        let kinds = Purpose::ALL.into_iter().flat_map(|purpose| {
-            let types = KeyType::ALL.into_iter();
-            types.flat_map(move |key_type| [false, true].map(|set| Self { purpose, key_type, set }))
-        });
-        kinds.into_iter().find(|kind| kind.bytes() == bytes)
+    fn from_bytes([purpose, key_type, keys]: [u8; 3]) -> Option<Self> {
+        let purpose = Purpose::ALL.into_iter().find(|known| purpose_byte(*known) == purpose)?;
+        let key_type = KeyType::ALL.into_iter().find(|known| type_byte(*known) == key_type)?;
+        matches!(keys, 1 | 3).then_some(Self { purpose, key_type, set: keys == 3 })
+    }
+}
+
+const fn purpose_byte(purpose: Purpose) -> u8 {
+    match purpose {
+        Purpose::Master => 1,
+        Purpose::Card => 2,
+        Purpose::Enc => 3,
+        Purpose::Mac => 4,
+        Purpose::Dek => 5,
+    }
+}
+
+const fn type_byte(key_type: KeyType) -> u8 {
+    match key_type {
+        KeyType::Aes128 => 1,
+        KeyType::Aes192 => 2,
+        KeyType::Aes256 => 3,
+        KeyType::TripleDes2 => 4,
+        KeyType::TripleDes3 => 5,
     }
 }
 
@@ -180,17 +181,15 @@ pub(super) fn encode(records: &Records, out: &mut Vec<u8>) {
 /// Reads what [`encode`] wrote, and nothing else: there is one coding of each directory.
 pub(super) fn decode(bytes: &[u8]) -> Result<Records, ContentError> {
     let mut reader = Reader { bytes, rest: bytes };
-    let mut records = Records::with_capacity(bytes.len() / (SHORTEST + NONCE_LEN + TAG_LEN));
-    let mut last = None;
+    let mut records: Vec<(Name, Record)> = Vec::new();
     while !reader.rest.is_empty() {
         let (name, record) = reader.record()?;
-        if last.as_ref().is_some_and(|last| *last >= name) {
+        if records.last().is_some_and(|(last, _)| *last >= name) {
             return Err(reader.wrong("names are in order, and each stands once"));
         }
-        last = Some(name.clone());
-        records.insert(name, record);
+        records.push((name, record));
     }
-    Ok(records)
+    Ok(records.into_iter().collect())
 }
 
 struct Reader<'a> {

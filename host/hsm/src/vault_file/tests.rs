@@ -240,6 +240,7 @@ fn check_change(
     let there = state(&desk.open_with(before).unwrap());
     assert_eq!(done(&there), outcome.replaced);
     assert!(outcome.replaced || there == state(before), "half of a change");
+    assert!(outcome.dead || desk.files() == 1, "who is alive clears up");
     // The one that failed goes on with what it had, unless it is dead; and another writer finds no trace of it.
     assert_eq!(done(&state(&vault)), outcome.result.is_ok());
     if outcome.dead {

@@ -147,10 +147,9 @@ pub(crate) fn put_key(kind: Kind) {
                 for result in results {
                     match (&expected, result) {
                         (Ok(expected), Ok(blocks)) => assert_eq!(&blocks, expected, "{old_type} {new_type}"),
-                        (
-                            Err(VaultError::WeakerWrap { new, dek }),
-                            Err(VaultError::WeakerWrap { new: n, dek: d }),
-                        ) => assert_eq!((new, dek), (&n, &d)),
+                        (Err(VaultError::WeakerWrap { new, dek }), Err(VaultError::WeakerWrap { new: n, dek: d })) => {
+                            assert_eq!((new, dek), (&n, &d));
+                        }
                         (expected, result) => panic!("{old_type} {new_type}: {expected:?} {result:?}"),
                     }
                 }
@@ -160,7 +159,8 @@ pub(crate) fn put_key(kind: Kind) {
     nothing_left(&rig);
 }
 
-/// A set that was made in the token is loaded onto a card: nobody knows it, so what its blocks hold is read out of them.
+/// A set that was made in the token is loaded onto a card: nobody knows it, so what its blocks hold is read out of
+/// them.
 pub(crate) fn put_key_of_a_generated_set(kind: Kind) {
     let rig = Rig::new(kind);
     let mut token = rig.open();

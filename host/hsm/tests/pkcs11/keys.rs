@@ -121,8 +121,8 @@ pub(crate) fn purposes(kind: Kind) {
     }
 }
 
-/// What the attributes of a master are; and that nobody who is logged in reads what is derived from it, where the token can
-/// see to that.
+/// What the attributes of a master are; and that nobody who is logged in reads what is derived from it, where the token
+/// can see to that.
 pub(crate) fn masters(kind: Kind) {
     let rig = Rig::new(kind);
     let mut token = rig.open();

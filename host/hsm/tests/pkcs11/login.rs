@@ -74,7 +74,8 @@ pub(crate) fn the_token_is_the_one_that_was_named(kind: Kind) {
     }
     let uri = text.replace('?', ";type=cert?").parse().unwrap();
     assert!(matches!(Token::open(&uri, TokenOptions::default(), &mut typing), Err(TokenError::NotAKey(_))));
-    for (module, named) in [("?module-path=/nowhere.so", "nowhere"), ("?module-path=/dev/null", "null"), ("", "module-path")]
+    for (module, named) in
+        [("?module-path=/nowhere.so", "nowhere"), ("?module-path=/dev/null", "null"), ("", "module-path")]
     {
         let uri = format!("pkcs11:{module}").parse().unwrap();
         let error = Token::open(&uri, TokenOptions::default(), &mut typing).unwrap_err();

@@ -1,5 +1,5 @@
-//! A new token for each test, in a process of its own: modules read their settings from the environment, and keep what they
-//! know of tokens and logins for as long as the process runs.
+//! A new token for each test, in a process of its own: modules read their settings from the environment, and keep what
+//! they know of tokens and logins for as long as the process runs.
 
 pub(crate) mod chain;
 pub(crate) mod keys;
@@ -35,8 +35,8 @@ pub(crate) enum Kind {
 
 impl Kind {
     fn module(self) -> Option<PathBuf> {
-        let built = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/kryoptic/target/release/libcardwright_kryoptic.so");
+        let built =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kryoptic/target/release/libcardwright_kryoptic.so");
         let places = match self {
             Self::SoftHsm => {
                 ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so"].map(PathBuf::from).to_vec()
@@ -52,8 +52,10 @@ impl Kind {
         match self {
             Self::SoftHsm => ("SOFTHSM2_CONF", format!("directories.tokendir = {directory}\nlog.level = ERROR\n")),
             Self::Kryoptic => {
-                let database = format!("dbtype = \"sqlite\"\ndbargs = \"{directory}/token.sql\"\n");
-                ("KRYOPTIC_CONF", format!("[[slots]]\nslot = 1\n{database}"))
+                let slot = |number| {
+                    format!("[[slots]]\nslot = {number}\ndbtype = \"sqlite\"\ndbargs = \"{directory}/{number}.sql\"\n")
+                };
+                ("KRYOPTIC_CONF", slot(1) + &slot(2))
             }
         }
     }
@@ -84,7 +86,6 @@ pub(crate) fn run(kind: Kind, test: &str) {
 
 /// A token that was just made.
 pub(crate) struct Rig {
-    pub(crate) kind: Kind,
     pub(crate) module: PathBuf,
     pub(crate) serial: String,
     pub(crate) pkcs11: Pkcs11,
@@ -100,7 +101,7 @@ impl Rig {
         pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
         let slot = pkcs11.get_all_slots().unwrap()[0];
         pkcs11.init_token(slot, &AuthPin::from(SO_PIN), LABEL).unwrap();
-        let mut rig = Self { kind, module, serial: String::new(), pkcs11, directory };
+        let mut rig = Self { module, serial: String::new(), pkcs11, directory };
         let session = rig.pkcs11.open_rw_session(rig.slot()).unwrap();
         session.login(UserType::So, Some(&AuthPin::from(SO_PIN))).unwrap();
         session.init_pin(&AuthPin::from(PIN)).unwrap();

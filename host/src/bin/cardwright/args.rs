@@ -351,6 +351,9 @@ pub(crate) struct DemoArgs {
     /// Keep master key, journal and audit log in this new directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+    /// Load keys from here, a vault for example, in place of a master key made for the occasion
+    #[arg(long, value_name = "KEYREF")]
+    pub(crate) new: Option<KeyText>,
 }
 
 /// Text where a key reference or a PIN's source belongs. Not shown in Debug: somebody may have typed a key or a PIN.

@@ -7,13 +7,12 @@ use crate::card_keys::make_durable;
 use crate::{output, setup};
 use cardwright::books::Books;
 use cardwright::card::Card;
-use cardwright::error::Error;
 use cardwright::rotate::{KeptKey, Report, Request, Rotation};
 use cardwright::session::Choices;
-use cardwright::world::{Entropy, Os};
-use cardwright_hsm::{Keyring, write_key_file};
-use cardwright_keys::key::{KeyMaterial, SecretKey};
+use cardwright::world::Os;
+use cardwright_hsm::{Keyring, random_material, write_key_file};
 use cardwright_keys::keyref::{KeyRef, Scheme, Source};
+use cardwright_keys::vault::{KeySpec, KeyType, Purpose};
 use cardwright_link::virtual_card::VirtualCard;
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::gp::put_key::BlockForm;
@@ -22,7 +21,6 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// The set that the demo loads.
 const TARGET: Kvn = match Kvn::target(0x30) {
@@ -39,17 +37,22 @@ struct Done {
 pub(crate) fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let place = Place::new(args.keep.as_deref())?;
-    let done = setup::with_keys(|| load_all(settings, place.path(), args.cards))?;
-    let summary = Summary { done: &done, took: started.elapsed(), kept: args.keep.as_deref() };
+    let done = setup::with_keys(|| load_all(settings, place.path(), args))?;
+    let summary = Summary { done: &done, took: started.elapsed(), kept: args.keep.as_deref(), own_master: args.new.is_none() };
     if settings.json { output::json(&summary.json()) } else { output::text(&summary.text()) }
 }
 
-/// Makes a master key in `dir`, and loads keys diversified from it onto so many cards.
-fn load_all(settings: &Settings, dir: &Path, cards: u32) -> Result<Vec<Done>, Failure> {
-    let master = dir.join("master.hex");
-    make_master(&master)?;
+/// Makes a master key in `dir`, unless another is to be used, and loads keys diversified from it onto so many cards.
+fn load_all(settings: &Settings, dir: &Path, args: &DemoArgs) -> Result<Vec<Done>, Failure> {
+    let diversified = match &args.new {
+        Some(new) => setup::key_ref(new)?,
+        None => {
+            let master = dir.join("master.hex");
+            make_master(&master)?;
+            KeyRef { scheme: Scheme::Kdf3, source: Source::File(master), kvn: None }
+        }
+    };
     let factory = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: Some(Kvn::INITIAL) };
-    let diversified = KeyRef { scheme: Scheme::Kdf3, source: Source::File(master), kvn: None };
     let vault = setup::load_keys(settings, [&factory, &diversified])?;
     let mut kept = setup::file_books(dir)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
@@ -62,11 +65,11 @@ fn load_all(settings: &Settings, dir: &Path, cards: u32) -> Result<Vec<Done>, Fa
         abandon_pending: false,
         form: BlockForm::WithLength,
     };
-    let bar = ProgressBar::new(cards.into());
+    let bar = ProgressBar::new(args.cards.into());
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} cards, {eta} left");
     bar.set_style(style.unwrap_or(ProgressStyle::default_bar()));
     let mut done = Vec::new();
-    for number in 0..cards {
+    for number in 0..args.cards {
         done.push(one_card(number, &request, &vault, &mut books)?);
         bar.inc(1);
     }
@@ -85,10 +88,8 @@ fn one_card(number: u32, request: &Request, vault: &Keyring, books: &mut Books<'
 }
 
 fn make_master(path: &Path) -> Result<(), Failure> {
-    let mut bytes = Zeroizing::new([0; 16]);
-    Os.fill(&mut *bytes)?;
-    let key = SecretKey::new(&*bytes).map_err(|error| Failure::Use(Error::Entropy(Box::new(error))))?;
-    Ok(write_key_file(path, &KeyMaterial::One(key))?)
+    let spec = KeySpec { purpose: Purpose::Master, key_type: KeyType::Aes128, portable: false };
+    Ok(write_key_file(path, &random_material(spec)?)?)
 }
 
 /// Where the demo's files are: kept, or gone with it.
@@ -122,6 +123,7 @@ struct Summary<'a> {
     done: &'a [Done],
     took: Duration,
     kept: Option<&'a Path>,
+    own_master: bool,
 }
 
 impl Summary<'_> {
@@ -130,6 +132,7 @@ impl Summary<'_> {
             json!({
                 "card": done.report.change.card.0,
                 "kcv": output::kcvs(&done.report.kcvs),
+                "custody": done.report.custody.to_string(),
                 "milliseconds": done.took.as_secs_f64() * 1e3,
             })
         };
@@ -138,7 +141,13 @@ impl Summary<'_> {
     }
 
     fn text(&self) -> String {
-        let mut out = String::from("a master key was made; each card got its own keys from it (KDF3), in set 0x30\n\n");
+        let mut out = match (self.own_master, self.done.first()) {
+            (false, Some(Done { report, .. })) => {
+                let from = output::harmless(&report.change.kept_in);
+                format!("each card got its keys from {from}, in set 0x30; custody: {}\n\n", report.custody)
+            }
+            _ => String::from("a master key was made; each card got its own keys from it (KDF3), in set 0x30\n\n"),
+        };
         let _ = writeln!(out, "{:<46} {:<24} {:>8}", "card", "KCV ENC MAC DEK (AES)", "ms");
         for Done { report, took } in self.done {
             let kcvs = &report.kcvs;

@@ -32,7 +32,7 @@ fn list(settings: &Settings, args: &HsmListArgs) -> Result<(), Failure> {
     }
     let mut out = String::new();
     for token in &tokens {
-        let TokenName { label, serial, manufacturer, model } = token;
+        let TokenName { label, serial, manufacturer, model } = &**token;
         let _ = writeln!(out, "{}", output::harmless(&format!("{label}  {manufacturer} {model}, serial {serial}")));
         let _ = writeln!(out, "  {}", output::harmless(&uri(token).to_string()));
     }

@@ -95,9 +95,15 @@ pub(crate) fn confirmed() -> Result<(), Failure> {
 /// Runs what works with keys. When its keys are dropped and wiped, the copies that calls left on the stack are wiped too;
 /// only then is anything printed.
 pub(crate) fn with_keys<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
-    let done = work();
+    let done = in_its_own_frame(work);
     scrub_stack();
     done
+}
+
+/// Made part of its caller, the work would leave copies in a frame that is still alive when the stack is wiped.
+#[inline(never)]
+fn in_its_own_frame<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// What a first session with a card cannot tell.

@@ -4,7 +4,7 @@ use super::{Ability, KNOWN};
 use crate::pkcs11::bench::Bench;
 use crate::pkcs11::capabilities::Capabilities;
 use crate::pkcs11::derive::{self, Input, LengthForm, Way};
-use crate::pkcs11::error::TokenError;
+use crate::pkcs11::error::{TokenError, code_name};
 use crate::pkcs11::template::{self, Guard, Usage};
 use cardwright_proto::block::CmacKey;
 use cardwright_proto::scp::kdf;
@@ -44,7 +44,7 @@ fn answer(what: &'static str, tried: Result<bool, TokenError>) -> Result<Ability
     match tried {
         Ok(works) => Ok(flag(what, works)),
         Err(error) if error.is_lost() => Err(error),
-        Err(error) => Ok(Ability { what, works: Err(error.code().map_or(error.to_string(), |code| code.to_string())) }),
+        Err(error) => Ok(Ability { what, works: Err(error.code().map_or_else(|| error.to_string(), code_name)) }),
     }
 }
 

@@ -2,23 +2,17 @@
 //!
 //! C_WrapKey wants the new key extractable, and takes any wrapping key that is there: also one whose value is known.
 
-use super::{Class, Finding, KNOWN, attack};
+use super::{Class, Finding, attack};
 use crate::pkcs11::bench::Bench;
 use crate::pkcs11::error::TokenError;
 use crate::pkcs11::template::{self, Guard, Usage};
-use cryptoki::object::{KeyType, ObjectHandle};
 
 pub(super) fn all(bench: &Bench) -> Result<Vec<Finding>, TokenError> {
     let new_key = || bench.generate(&template::session_key(16, Usage::DERIVE, Guard::Extractable));
     Ok(vec![
         attack(Class::CardKey, "read a card's new key", || bench.shown(new_key()?))?,
         attack(Class::CardKey, "wrap a card's new key under a known key (inherent in PUT KEY)", || {
-            bench.wraps_anyhow(known(bench)?, new_key()?)
+            bench.wraps_under_known(new_key()?)
         })?,
     ])
-}
-
-fn known(bench: &Bench) -> Result<ObjectHandle, TokenError> {
-    let usage = Usage { wrap: true, decrypt: true, ..Usage::NONE };
-    bench.create(&template::known(KeyType::AES, &KNOWN, usage, Guard::Inside))
 }

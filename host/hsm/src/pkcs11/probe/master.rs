@@ -3,13 +3,13 @@
 //! What is tried is what any program with the user's PIN may do: read, change, copy, sign, encrypt, wrap, and derive
 //! with a template of its own.
 
-use super::{Class, Finding, KNOWN, Loot, Verdict, attack};
+use super::{Class, Finding, Loot, Verdict, attack};
 use crate::pkcs11::bench::Bench;
 use crate::pkcs11::derive::{self, Input, LengthForm};
 use crate::pkcs11::error::TokenError;
 use crate::pkcs11::template::{self, Guard, Usage};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, KeyType, ObjectHandle};
+use cryptoki::object::{Attribute, ObjectHandle};
 
 /// As much as a card key takes.
 const BLOCK: [u8; 16] = [0x01; 16];
@@ -26,7 +26,7 @@ pub(super) fn all(bench: &Bench) -> Result<Vec<Finding>, TokenError> {
         attack("copy it as a readable key", &|| copy(bench, master))?,
         attack("compute a CMAC with it (KDF3 is nothing else)", &|| sign(bench, master))?,
         attack("encrypt with it", &|| encrypt(bench, master))?,
-        attack("wrap it under a known key", &|| wrap(bench, master))?,
+        attack("wrap it under a known key", &|| bench.wraps_under_known(master))?,
         attack("derive a readable card key from it", &|| derive_readable(bench, master))?,
         portable(bench)?,
     ])
@@ -35,7 +35,7 @@ pub(super) fn all(bench: &Bench) -> Result<Vec<Finding>, TokenError> {
 /// A master as `key generate` makes it, but for this session only.
 fn make(bench: &Bench, guard: Guard) -> Result<ObjectHandle, TokenError> {
     let plain = template::session_key(16, Usage::DERIVE, guard);
-    let with = |more: &[Attribute]| bench.generate(&[plain.as_slice(), more].concat());
+    let with = |more: &[Attribute]| bench.generate(&[&plain[..], more].concat());
     let template = [template::derive_sensitive()];
     let hardened = [&template[..], &template::hardening()].concat();
     with(&hardened).or_else(|_| with(&template)).or_else(|_| with(&template::hardening())).or_else(|_| with(&[]))
@@ -71,12 +71,6 @@ fn encrypt(bench: &Bench, master: ObjectHandle) -> Result<Loot, TokenError> {
     with(Mechanism::AesEcb).or_else(|_| with(Mechanism::AesCbc([0; 16])))
 }
 
-fn wrap(bench: &Bench, master: ObjectHandle) -> Result<Loot, TokenError> {
-    let usage = Usage { wrap: true, decrypt: true, ..Usage::NONE };
-    let known = bench.create(&template::known(KeyType::AES, &KNOWN, usage, Guard::Inside))?;
-    bench.wraps_anyhow(known, master)
-}
-
 /// In every way that gives card keys: by SP 800-108, and by encryption.
 fn derive_readable(bench: &Bench, master: ObjectHandle) -> Result<Loot, TokenError> {
     let template = template::readable(BLOCK.len());
@@ -97,7 +91,7 @@ fn derive_readable(bench: &Bench, master: ObjectHandle) -> Result<Loot, TokenErr
 fn portable(bench: &Bench) -> Result<Finding, TokenError> {
     let what = "wrap a portable master under a key that is not trusted";
     match make(bench, Guard::Portable) {
-        Ok(master) => attack(Class::Master, what, || wrap(bench, master)),
+        Ok(master) => attack(Class::Master, what, || bench.wraps_under_known(master)),
         Err(error) => Ok(not_made(what, &error)),
     }
 }

@@ -1,6 +1,6 @@
 use super::{Class, Uri, UriError};
-use proptest::prelude::{any, prop_assert_eq, proptest};
 use proptest::option;
+use proptest::prelude::{any, prop_assert_eq, proptest};
 use std::path::Path;
 
 fn parse(text: &str) -> Result<Uri, UriError> {

@@ -12,7 +12,7 @@ pub(super) const NO_VAULT: &str = "write `[vault.NAME]` with `type = \"soft\"` a
 pub(super) fn exit_code(error: &VaultError) -> u8 {
     match error {
         VaultError::WeakerWrap { .. } | VaultError::Exists(_) => 2,
-        VaultError::Purpose { .. } | VaultError::Unable { .. } | VaultError::Diversification { .. } => 2,
+        VaultError::Purpose { .. } | VaultError::Diversification { .. } => 2,
         VaultError::Failed(cause) => cause.downcast_ref().map_or(8, exit_code_of_file),
         _ => 8,
     }
@@ -24,6 +24,7 @@ pub(super) fn advice(error: &VaultError) -> Option<&'static str> {
         VaultError::UnknownKey(_) => "`cardwright key list` lists the keys of the vaults",
         VaultError::Exists(_) => "choose another name, or destroy that key first if nothing needs it any more",
         VaultError::Purpose { .. } => "use a key that was made for it: `cardwright key generate --purpose`",
+        VaultError::Unable { .. } => "`cardwright vault check NAME` shows what a token was seen to do",
         VaultError::Failed(cause) => {
             return match (cause.downcast_ref(), cause.downcast_ref()) {
                 (Some(error), _) => advice_on_file(error),

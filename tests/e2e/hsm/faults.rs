@@ -1,0 +1,75 @@
+//! A module that fails at any call of a key change: the error is clear, the journal knows the card, the same command
+//! again finishes, and nothing is left in the token.
+
+use super::{configure, desk_with, known_master, run};
+use cardwright_tests::cli::{Desk, Outcome};
+use cardwright_tests::hsm::{Kind, Token};
+
+/// The key change that everything happens in.
+fn put(desk: &Desk) -> Outcome {
+    let put = ["card", "keys", "put", "--key", "gp-test", "--new", "kdf3+vault:hsm/known", "--kvn", "0x30"];
+    run(desk, &[["--json", "--reader", "sim:state=card"].as_slice(), &put].concat())
+}
+
+/// How many calls a whole change makes.
+fn calls(token: &Token) -> u64 {
+    let tap = token.tap();
+    assert_eq!(put(&desk_with(tap.env(), &tap.uri(), "")).expect(0).json()["result"], "loaded");
+    tap.count()
+}
+
+/// One fault, at every call in turn. Whatever it was, the same command ends well when the module does its work again.
+fn at_every_call(kind: Kind, fault: &str) {
+    let Some(token) = Token::new(&format!("{fault} at every call, {kind:?}"), kind) else { return };
+    known_master(&token, 16);
+    let calls = calls(&token);
+    assert!(calls > 20, "{calls} calls");
+    let mut failed = 0;
+    for number in 1..=calls {
+        let tap = token.tap().failing(&format!("{number}:{fault}"));
+        let desk = desk_with(tap.env(), &tap.uri(), "");
+        let outcome = put(&desk);
+        let place = format!("{kind:?}, {number}:{fault}: {outcome:#?}");
+        assert!(!outcome.stderr.contains("panicked"), "{place}");
+        match (outcome.code(), fault.starts_with("kill")) {
+            (0, _) => {}
+            (-1, true) => failed += 1,
+            (3..=10, false) => {
+                failed += 1;
+                let message = outcome.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+                assert!(message.len() > 20, "{place}");
+            }
+            _ => panic!("{place}"),
+        }
+        assert_eq!(token.objects().len(), 1, "left in the token: {:#?}, {place}", token.objects());
+        configure(&desk, &token.uri(), "");
+        let again = put(&desk).expect(0).json()["result"].clone();
+        assert!(["loaded", "finished", "already-there"].map(Into::into).contains(&again), "{again}, {place}");
+    }
+    println!("{kind:?}: {fault} at each of {calls} calls, {failed} runs failed, the next one ended them all");
+    // Most lengths are known before the token says them, and one too many is cut.
+    let least = if fault == "long" { 1 } else { 10 };
+    assert!(failed >= least, "only {failed} of {calls} calls mattered");
+}
+
+macro_rules! faults {
+    ($($name:ident: $kind:ident $fault:literal;)*) => {
+        $(#[test]
+        fn $name() {
+            at_every_call(Kind::$kind, $fault);
+        })*
+    };
+}
+
+faults! {
+    kryoptic_fails: Kryoptic "error";
+    kryoptic_loses_the_session: Kryoptic "session";
+    kryoptic_is_removed: Kryoptic "removed";
+    kryoptic_says_less: Kryoptic "short";
+    kryoptic_says_more: Kryoptic "long";
+    kryoptic_says_nothing: Kryoptic "empty";
+    killed_before_a_call: Kryoptic "kill-before";
+    killed_after_a_call: Kryoptic "kill-after";
+    softhsm_fails: SoftHsm "error";
+    softhsm_is_removed: SoftHsm "removed";
+}
