@@ -46,9 +46,7 @@ pub fn check<V: Vault>(initialized: &Initialized, vault: &V, candidates: &[KeyRe
             Ok(tried) => Verdict { key: key.clone(), kcvs: Some(tried.kcvs), matched: tried.matched },
             Err(Error::Vault(
                 VaultError::Diversification { .. } | VaultError::Purpose { .. } | VaultError::Unable { .. },
-            )) => {
-                Verdict { key: key.clone(), kcvs: None, matched: Match { key_mac: false, key_enc: None } }
-            }
+            )) => Verdict { key: key.clone(), kcvs: None, matched: Match { key_mac: false, key_enc: None } },
             Err(error) => return Err(error),
         };
         verdicts.push(verdict);

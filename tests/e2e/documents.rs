@@ -7,6 +7,7 @@
 
 use cardwright_tests::cli::{Desk, program};
 use cardwright_tests::expected::matches;
+use cardwright_tests::hsm::{Kind, Token};
 use cardwright_tests::java::jars;
 use cardwright_tests::rig::{Rig, repository};
 use std::fmt::Write;
@@ -65,16 +66,24 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
+fn uses(steps: &[Step<'_>], word: &str) -> bool {
+    steps.iter().any(|step| step.command.contains(word))
+}
+
 /// Whether what the commands need is there; says so where it is not.
 fn can_run(path: &Path, steps: &[Step<'_>]) -> bool {
     let what = path.display().to_string();
-    let uses = |word: &str| steps.iter().any(|step| step.command.contains(word));
-    (!uses("java -jar") || jars(&what).is_some()) && (!uses("readers.sh") || Rig::start(&what).is_some())
+    (!uses(steps, "java -jar") || jars(&what).is_some()) && (!uses(steps, "readers.sh") || Rig::start(&what).is_some())
+}
+
+/// The token behind `$MODULE` and `$URI`, for documents that speak of one; `None`, with words, where it cannot be made.
+fn token(path: &Path, steps: &[Step<'_>]) -> Option<Option<Token>> {
+    if uses(steps, "$URI") { Token::new(&path.display().to_string(), Kind::Kryoptic).map(Some) } else { Some(None) }
 }
 
 /// Runs all commands in one shell, as the reader does, with the program on the path. Output and exit code of the `n`-th
 /// are then in the files `n.said` and `n.code` of `results`.
-fn run(desk: &Desk, results: &Path, steps: &[Step<'_>]) {
+fn run(desk: &Desk, token: Option<&Token>, results: &Path, steps: &[Step<'_>]) {
     let path = program().parent().expect("a directory").to_owned();
     let path = std::env::join_paths([path, "/usr/bin".into(), "/bin".into()]).expect("a path");
     let mut script = String::new();
@@ -90,6 +99,9 @@ fn run(desk: &Desk, results: &Path, steps: &[Step<'_>]) {
     shell.args(["-c", &script]).current_dir(desk.path()).env_clear().env("PATH", path).env("HOME", desk.path());
     // A rig of the examples is none of the user's.
     shell.env("CARDWRIGHT", program()).env("XDG_RUNTIME_DIR", desk.path());
+    if let Some(token) = token {
+        shell.envs(token.env()).env("MODULE", token.module()).env("URI", token.uri());
+    }
     let status = shell.stdin(Stdio::null()).status().expect("a shell");
     assert!(status.success(), "{script}");
 }
@@ -103,8 +115,9 @@ fn every_example_runs() {
         if !can_run(&path, &steps) {
             continue;
         }
+        let Some(token) = token(&path, &steps) else { continue };
         let (desk, results) = (Desk::new(), Desk::new());
-        run(&desk, results.path(), &steps);
+        run(&desk, token.as_ref(), results.path(), &steps);
         for (n, Step { line, command, exit, output }) in steps.iter().enumerate() {
             let read = |kind| std::fs::read_to_string(results.path().join(format!("{n}.{kind}"))).expect("a result");
             let (said, code) = (read("said"), read("code"));

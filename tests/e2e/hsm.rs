@@ -78,7 +78,10 @@ fn a_master_derives_and_does_nothing_else() {
         let flag = |flag: Flag| objects[0].flags.get(&flag).copied();
         for (wanted, flags) in [
             (true, [Flag::Derive, Flag::Sensitive].as_slice()),
-            (false, &[Flag::Extractable, Flag::Encrypt, Flag::Decrypt, Flag::Sign, Flag::Verify, Flag::Wrap, Flag::Unwrap]),
+            (
+                false,
+                &[Flag::Extractable, Flag::Encrypt, Flag::Decrypt, Flag::Sign, Flag::Verify, Flag::Wrap, Flag::Unwrap],
+            ),
         ] {
             flags.iter().for_each(|&f| assert_eq!(flag(f), Some(wanted), "{:?}: {f:?}", token.kind()));
         }
@@ -111,11 +114,14 @@ fn what_is_derived_inside_is_what_software_derives() {
 #[test]
 fn cards_get_their_keys_from_a_token() {
     for token in tokens("cards from a token") {
-        for (key_type, profile) in [("aes128", "state=card"), ("aes192", "aes192,state=card"), ("aes256", "aes256,state=card")] {
+        for (key_type, profile) in
+            [("aes128", "state=card"), ("aes192", "aes192,state=card"), ("aes256", "aes256,state=card")]
+        {
             for more in ["", "session-keys = \"readable\"\n"] {
                 let desk = desk(&token, &token.uri(), more);
-                let len = ["aes128", "aes192", "aes256"].iter().position(|name| *name == key_type).expect("one") * 8 + 16;
-                let factory = desk.key_file("factory.hex", &hex::encode_upper(&cards_own(len)));
+                let len =
+                    ["aes128", "aes192", "aes256"].iter().position(|name| *name == key_type).expect("one") * 8 + 16;
+                let factory = desk.key_file("factory.hex", &hex::encode_upper(cards_own(len)));
                 for key in ["one", "two"] {
                     run(&desk, &["key", "generate", &format!("vault:hsm/{key}"), "--type", key_type]).expect(0);
                 }
@@ -169,7 +175,8 @@ fn a_wrong_pin_is_tried_once() {
         let outcome = run(&desk, &["key", "list"]).expect(8);
         assert!(outcome.stderr.contains("refused the PIN"), "{outcome:#?}");
         assert_eq!(tap.calls("C_Login"), 1);
-        let put = ["--reader", "sim:", "card", "keys", "put", "--key", "vault:hsm/a", "--new", "vault:hsm/b", "--kvn", "1"];
+        let put =
+            ["--reader", "sim:", "card", "keys", "put", "--key", "vault:hsm/a", "--new", "vault:hsm/b", "--kvn", "1"];
         run(&desk, &put).expect(8);
         assert_eq!(tap.calls("C_Login"), 2, "once in each run");
     }

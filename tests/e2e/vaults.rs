@@ -64,7 +64,11 @@ fn derived_keys_are_shown_by_check_values() {
         &["kdf3+gp-test", "--input", kdd],
     ] {
         let derived = derive(args);
-        assert_eq!(derived["kcv"], serde_json::json!({ "enc": "E79C05", "mac": "D1BD77", "dek": "3FDE8C" }), "{args:?}");
+        assert_eq!(
+            derived["kcv"],
+            serde_json::json!({ "enc": "E79C05", "mac": "D1BD77", "dek": "3FDE8C" }),
+            "{args:?}"
+        );
         assert_eq!(derived["kcv_algorithm"], "AES");
     }
     let visa2 = derive(&["gp-test", "--scheme", "visa2", "--input", kdd]);
@@ -191,7 +195,9 @@ fn a_new_key_file_is_made_too() {
     desk.run(&["key", "generate", "file:new.hex"]).expect(2);
     let text = std::fs::read_to_string(desk.path().join("new.hex")).expect("text");
     assert_eq!(text.trim().len(), 32);
-    for outcome in [desk.run(&["-vvv", "key", "show", "file:new.hex"]), desk.run(&["--json", "key", "show", "file:new.hex"])] {
+    for outcome in
+        [desk.run(&["-vvv", "key", "show", "file:new.hex"]), desk.run(&["--json", "key", "show", "file:new.hex"])]
+    {
         let said = (outcome.stdout + &outcome.stderr).to_uppercase();
         assert!(!said.contains(text.trim()), "the key is shown");
     }

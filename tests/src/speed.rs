@@ -9,9 +9,10 @@ use cardwright::world::Os;
 use cardwright_hsm::SoftVault;
 use cardwright_keys::key::KeyMaterial;
 use cardwright_keys::keyref::KeyRef;
+use cardwright_keys::vault::Vault;
 use cardwright_link::Transport;
 use cardwright_proto::apdu::{Command, Header, Ne};
-use cardwright_proto::scp::{SessionCipher, SoftCipher};
+use cardwright_proto::scp::SessionCipher;
 use std::time::Instant;
 
 /// What the echo applet gets and gives back.
@@ -42,27 +43,34 @@ pub const fn verdict(good: bool) -> &'static str {
 
 /// Our host with the echo applet of a card selected.
 #[derive(Debug)]
-pub struct Bench<T> {
+pub struct Bench<T, V = SoftVault> {
     card: Card<T>,
     greeting: Greeting,
-    vault: SoftVault,
+    vault: V,
     key: KeyRef,
     journal: Memory,
 }
 
 impl<T: Transport> Bench<T> {
-    /// Selects the applet.
+    /// Selects the applet of a card with the public test key.
     pub fn new(link: T) -> Self {
-        let mut card = Card::new(link);
         let key: KeyRef = "gp-test".parse().expect("a reference");
         let mut vault = SoftVault::new();
         vault.load(&key, KeyMaterial::gp_test());
+        Self::with(link, vault, key)
+    }
+}
+
+impl<T: Transport, V: Vault> Bench<T, V> {
+    /// Selects the applet of a card whose keys are in a vault under this reference.
+    pub fn with(link: T, vault: V, key: KeyRef) -> Self {
+        let mut card = Card::new(link);
         let greeting = greet(&mut card, ECHO).expect("the echo applet");
         Self { card, greeting, vault, key, journal: Memory::default() }
     }
 
     /// Opens a session at level 33, with all of the host's checks, and hands it over.
-    pub fn session(&mut self, work: impl FnOnce(Session<'_, T, SoftCipher>)) {
+    pub fn session(&mut self, work: impl FnOnce(Session<'_, T, V::Session>)) {
         let mut audit = Forgetful;
         let mut books = Books::new(&mut self.journal, &mut audit, &Os);
         let choices = Choices { aid: ECHO.to_vec(), mode: None, level: None, accept_risk: false };

@@ -123,7 +123,6 @@ pub enum CardKeys {
 
 /// Session keys at work: in memory, or in a token.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a session, and a box would cost an allocation for each")]
 pub enum Session {
     /// In memory, wiped on drop.
     Soft(SoftCipher),

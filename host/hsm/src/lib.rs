@@ -17,10 +17,11 @@ pub mod soft;
 pub mod vault_file;
 
 pub use key_file::{
-    KeyLoadError, NewSecretFile, Prompt, SecretSource, ensure_durable, load_key, load_secret_fd, load_secret_file, write_key_file,
+    KeyLoadError, NewSecretFile, Prompt, SecretSource, ensure_durable, load_key, load_secret_fd, load_secret_file,
+    write_key_file,
 };
-pub use random::{NoRandomness, random_material};
 pub use keyring::{Keyring, OpenVault};
 pub use protect::{Unprotected, protect_process, scrub_stack};
+pub use random::{NoRandomness, random_material};
 pub use soft::SoftVault;
 pub use vault_file::{FileKey, Kdf, Passphrase, VaultFile, VaultFileError};

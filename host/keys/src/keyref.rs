@@ -29,16 +29,8 @@ pub enum Scheme {
 
 impl Scheme {
     /// All of them, plain first.
-    pub const ALL: [Self; 8] = [
-        Self::Plain,
-        Self::Kdf3,
-        Self::Visa2,
-        Self::Emv,
-        Self::Visa,
-        Self::An10922,
-        Self::Kdf3Aria,
-        Self::Kdf3Seed,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Plain, Self::Kdf3, Self::Visa2, Self::Emv, Self::Visa, Self::An10922, Self::Kdf3Aria, Self::Kdf3Seed];
 
     /// What stands before the source; empty for [`Self::Plain`].
     #[must_use]
@@ -158,7 +150,7 @@ pub struct KeyRef {
 pub enum KeyRefError {
     /// Neither `vault:`, `file:`, `fd:`, `prompt` nor `gp-test`. The text is not repeated: it may be a key typed by mistake.
     #[error(
-        "no key reference: write vault:NAME/KEY, file:PATH, fd:N, prompt or gp-test, with kdf3+, visa2+ or emv+ in front where keys are diversified; a key itself is never given on the command line"
+        "no key reference: write vault:NAME/KEY, file:PATH, fd:N, prompt or gp-test, with kdf3+ or another diversification in front where keys are diversified; a key itself is never given on the command line"
     )]
     Source,
     /// The descriptor is no number, or one of 0, 1, 2.

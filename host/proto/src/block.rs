@@ -30,9 +30,9 @@ pub enum AesKey {
     K256(Box<Aes256>),
 }
 
-/// Runs a call into a cipher, and wipes the stack that it used.
+/// Runs calls into a cipher, and wipes the stack that they used.
 #[inline]
-fn wiped<R>(call: impl FnOnce() -> R) -> R {
+pub(crate) fn wiped<R>(call: impl FnOnce() -> R) -> R {
     let done = in_its_own_frame(call);
     wipe_stack();
     done
@@ -43,10 +43,11 @@ fn in_its_own_frame<R>(call: impl FnOnce() -> R) -> R {
     call()
 }
 
-/// 4 KiB, below the caller: more than the round keys of AES-256 take four times over, for both directions.
+/// 1 KiB, below the caller: more than the round keys of AES-256 take four times over.
 #[inline(never)]
 fn wipe_stack() {
-    core::hint::black_box(&[0_u64; 512]);
+    let mut dead = [0_u64; 128];
+    core::hint::black_box(&mut dead);
 }
 
 macro_rules! with {
@@ -65,14 +66,17 @@ impl AesKey {
     /// # Errors
     /// [`KeyLength`] for any other length.
     pub fn new(key: &[u8]) -> Result<Self, KeyLength> {
+        wiped(|| Self::expand(key))
+    }
+
+    /// The same, for a caller that wipes the stack itself.
+    pub(crate) fn expand(key: &[u8]) -> Result<Self, KeyLength> {
         let wrong = |_| KeyLength(key.len());
-        wiped(|| {
-            Ok(match key.len() {
-                16 => Self::K128(Box::new(Aes128::new_from_slice(key).map_err(wrong)?)),
-                24 => Self::K192(Box::new(Aes192::new_from_slice(key).map_err(wrong)?)),
-                32 => Self::K256(Box::new(Aes256::new_from_slice(key).map_err(wrong)?)),
-                other => return Err(KeyLength(other)),
-            })
+        Ok(match key.len() {
+            16 => Self::K128(Box::new(Aes128::new_from_slice(key).map_err(wrong)?)),
+            24 => Self::K192(Box::new(Aes192::new_from_slice(key).map_err(wrong)?)),
+            32 => Self::K256(Box::new(Aes256::new_from_slice(key).map_err(wrong)?)),
+            other => return Err(KeyLength(other)),
         })
     }
 
@@ -121,14 +125,17 @@ impl CmacKey {
     /// # Errors
     /// [`KeyLength`] for any other length.
     pub fn new(key: &[u8]) -> Result<Self, KeyLength> {
+        wiped(|| Self::expand(key))
+    }
+
+    /// The same, for a caller that wipes the stack itself.
+    pub(crate) fn expand(key: &[u8]) -> Result<Self, KeyLength> {
         let wrong = |_| KeyLength(key.len());
-        wiped(|| {
-            Ok(match key.len() {
-                16 => Self::K128(Box::new(<Cmac<Aes128> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
-                24 => Self::K192(Box::new(<Cmac<Aes192> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
-                32 => Self::K256(Box::new(<Cmac<Aes256> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
-                other => return Err(KeyLength(other)),
-            })
+        Ok(match key.len() {
+            16 => Self::K128(Box::new(<Cmac<Aes128> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
+            24 => Self::K192(Box::new(<Cmac<Aes192> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
+            32 => Self::K256(Box::new(<Cmac<Aes256> as KeyInit>::new_from_slice(key).map_err(wrong)?)),
+            other => return Err(KeyLength(other)),
         })
     }
 
@@ -137,13 +144,17 @@ impl CmacKey {
     /// Takes `&mut self` because the running state lives beside the key, so that nothing is expanded twice.
     #[inline]
     pub fn mac(&mut self, parts: &[&[u8]]) -> Block {
-        wiped(|| {
-            with!(self, CmacKey, key => {
-                for part in parts {
-                    Mac::update(&mut **key, part);
-                }
-                key.finalize_reset().into_bytes().into()
-            })
+        wiped(|| self.compute(parts))
+    }
+
+    /// The same, for a caller that wipes the stack itself.
+    #[inline]
+    pub(crate) fn compute(&mut self, parts: &[&[u8]]) -> Block {
+        with!(self, CmacKey, key => {
+            for part in parts {
+                Mac::update(&mut **key, part);
+            }
+            key.finalize_reset().into_bytes().into()
         })
     }
 }

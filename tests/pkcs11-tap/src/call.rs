@@ -3,6 +3,7 @@
 use crate::fault::{Fault, Length, Rule};
 use crate::item::Item;
 use crate::log::Line;
+use crate::time::Time;
 use cryptoki_sys::{
     CK_FUNCTION_LIST, CK_RV, CK_SESSION_HANDLE, CKR_BUFFER_TOO_SMALL, CKR_DEVICE_REMOVED, CKR_OK, CKR_PIN_INCORRECT,
     CKR_SESSION_HANDLE_INVALID, Pkcs11,
@@ -20,6 +21,7 @@ struct Tap {
     module: &'static CK_FUNCTION_LIST,
     log: Option<File>,
     count: Option<File>,
+    time: Option<Time>,
     rule: Option<Rule>,
     calls: AtomicU64,
 }
@@ -39,13 +41,23 @@ impl Tap {
     fn new() -> Result<Self, String> {
         let create = |path: OsString| OpenOptions::new().create(true).append(true).open(path);
         let truncate = |path: OsString| OpenOptions::new().create(true).truncate(true).write(true).open(path);
+        let time = var_os("TAP_TIME").map(truncate).transpose().map_err(|error| format!("TAP_TIME: {error}"))?;
         Ok(Self {
             module: load(&var_os("TAP_MODULE").ok_or("there is no TAP_MODULE")?)?,
             log: var_os("TAP_LOG").map(create).transpose().map_err(|error| format!("TAP_LOG: {error}"))?,
             count: var_os("TAP_COUNT").map(truncate).transpose().map_err(|error| format!("TAP_COUNT: {error}"))?,
+            time: time.map(Time::new),
             rule: std::env::var("TAP_FAIL").ok().map(|text| text.parse()).transpose()?,
             calls: AtomicU64::new(0),
         })
+    }
+
+    /// Does a call with `forward`.
+    fn forward(&self, name: &str, forward: impl FnOnce(&CK_FUNCTION_LIST) -> CK_RV) -> CK_RV {
+        match &self.time {
+            Some(time) => time.measure(name, || forward(self.module)),
+            None => forward(self.module),
+        }
     }
 
     /// The number of the call that begins now.
@@ -89,7 +101,7 @@ pub(crate) fn run(
             let lengths: Vec<_> = got.iter().flat_map(Item::lengths).collect();
             // Kryoptic wraps where there is no room, if it said before that it needs none, as a rule here may have done.
             let no_room = name == "C_WrapKey" && lengths.iter().any(Length::is_full);
-            let rv = if no_room { CKR_BUFFER_TOO_SMALL } else { forward(tap.module) };
+            let rv = if no_room { CKR_BUFFER_TOO_SMALL } else { tap.forward(name, forward) };
             line = line.map(|line| line.results(rv, got));
             if let Some(Fault::Length(wrong)) = fault
                 && rv == CKR_OK

@@ -3,6 +3,8 @@
 //! - `TAP_MODULE`: the path of the real module. Every call goes there.
 //! - `TAP_LOG`: a file that gets a line for every call, with all bytes that go in and come out ([`log`]).
 //! - `TAP_COUNT`: a file that holds the number of calls after `C_Initialize`, at every moment.
+//! - `TAP_TIME`: a file that gets, at every `C_GetInfo`, the number of calls so far and the nanoseconds that the real
+//!   module took for them: `calls nanoseconds` ([`time`]).
 //! - `TAP_FAIL`: `N:KIND`, what goes wrong at the N-th call ([`fault`]). `C_Initialize` is call 0.
 //!
 //! It has the functions of PKCS#11 2.40 only, which is what a program falls back to.
@@ -11,6 +13,7 @@ mod call;
 mod fault;
 mod item;
 mod log;
+mod time;
 
 use call::{run, setup};
 use cryptoki_sys::{

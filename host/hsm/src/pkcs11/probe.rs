@@ -14,9 +14,9 @@ mod master;
 
 use super::bench::Bench;
 use super::error::{TokenError, code_name};
+use super::template::{self, Guard, Usage};
 use cryptoki::error::RvError;
 use cryptoki::mechanism::Mechanism;
-use super::template::{self, Guard, Usage};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectHandle};
 use std::fmt;
 

@@ -218,7 +218,8 @@ impl fmt::Display for Kdf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Argon2id { memory_kib, passes, lanes } => {
-                write!(f, "Argon2id, {memory_kib} KiB, {passes} passes, {lanes} lanes")
+                write!(f, "Argon2id, {memory_kib} KiB, {passes} passes")?;
+                if *lanes == 1 { Ok(()) } else { write!(f, ", {lanes} lanes") }
             }
             Self::Pbkdf2HmacSha256 { iterations } => write!(f, "PBKDF2-HMAC-SHA-256, {iterations} iterations"),
         }

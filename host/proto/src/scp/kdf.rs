@@ -4,7 +4,7 @@
 //! (1, from 1), context. The counter stands behind L, in the middle of the fixed data.
 
 use super::{CipherFailed, Mode, SessionCipher, Token};
-use crate::block::{AesKey, BLOCK, CmacKey, KeyLength};
+use crate::block::{AesKey, BLOCK, CmacKey, KeyLength, wiped};
 use zeroize::Zeroizing;
 
 /// What is derived.
@@ -94,9 +94,14 @@ pub fn label(constant: Constant, bits: u16, counter: u8) -> [u8; 16] {
 
 /// Fills `out` (8 to 32 bytes) with derived bytes.
 pub fn derive(key: &mut CmacKey, constant: Constant, context: &Context, out: &mut [u8]) {
+    wiped(|| fill(key, constant, context, out));
+}
+
+/// The same, for a caller that wipes the stack itself.
+fn fill(key: &mut CmacKey, constant: Constant, context: &Context, out: &mut [u8]) {
     let bits = u16::try_from(out.len() * 8).unwrap_or(u16::MAX);
     let label = label(constant, bits, 0);
-    derive_around(key, &label[..15], context.bytes(), out);
+    fill_around(key, &label[..15], context.bytes(), out);
 }
 
 /// S-ENC (AmdD 6.2.1) from the static Key-ENC, as long as it.
@@ -104,11 +109,13 @@ pub fn derive(key: &mut CmacKey, constant: Constant, context: &Context, out: &mu
 /// # Errors
 /// [`KeyLength`]
 pub fn session_enc(key_enc: &[u8], context: &Context) -> Result<AesKey, KeyLength> {
-    let mut from = CmacKey::new(key_enc)?;
-    let mut key = Zeroizing::new([0; 32]);
-    let key = key.get_mut(..key_enc.len()).ok_or(KeyLength(key_enc.len()))?;
-    derive(&mut from, Constant::SEnc, context, key);
-    AesKey::new(key)
+    wiped(|| {
+        let mut from = CmacKey::expand(key_enc)?;
+        let mut key = Zeroizing::new([0; 32]);
+        let key = key.get_mut(..key_enc.len()).ok_or(KeyLength(key_enc.len()))?;
+        fill(&mut from, Constant::SEnc, context, key);
+        AesKey::expand(key)
+    })
 }
 
 /// S-MAC and S-RMAC (AmdD 6.2.1) from the static Key-MAC, as long as it.
@@ -116,20 +123,26 @@ pub fn session_enc(key_enc: &[u8], context: &Context) -> Result<AesKey, KeyLengt
 /// # Errors
 /// [`KeyLength`]
 pub fn session_macs(key_mac: &[u8], context: &Context) -> Result<(CmacKey, CmacKey), KeyLength> {
-    let mut from = CmacKey::new(key_mac)?;
-    let mut key = Zeroizing::new([0; 32]);
-    let key = key.get_mut(..key_mac.len()).ok_or(KeyLength(key_mac.len()))?;
-    derive(&mut from, Constant::SMac, context, key);
-    let mac = CmacKey::new(key)?;
-    derive(&mut from, Constant::SRmac, context, key);
-    Ok((mac, CmacKey::new(key)?))
+    wiped(|| {
+        let mut from = CmacKey::expand(key_mac)?;
+        let mut key = Zeroizing::new([0; 32]);
+        let key = key.get_mut(..key_mac.len()).ok_or(KeyLength(key_mac.len()))?;
+        fill(&mut from, Constant::SMac, context, key);
+        let mac = CmacKey::expand(key)?;
+        fill(&mut from, Constant::SRmac, context, key);
+        Ok((mac, CmacKey::expand(key)?))
+    })
 }
 
 /// SP 800-108 in counter mode with any fixed data around a one-byte counter: fills `out` (at most 255 blocks) with
 /// CMAC(before, 1, after), CMAC(before, 2, after), ...
 pub fn derive_around(key: &mut CmacKey, before: &[u8], after: &[u8], out: &mut [u8]) {
+    wiped(|| fill_around(key, before, after, out));
+}
+
+fn fill_around(key: &mut CmacKey, before: &[u8], after: &[u8], out: &mut [u8]) {
     for (counter, piece) in (1..=u8::MAX).zip(out.chunks_mut(BLOCK)) {
-        let block = Zeroizing::new(key.mac(&[before, &[counter], after]));
+        let block = Zeroizing::new(key.compute(&[before, &[counter], after]));
         piece.copy_from_slice(&block[..piece.len()]);
     }
 }

@@ -155,7 +155,12 @@ impl Failure {
         if json
             && !matches!(
                 self,
-                Self::ProfileBroken(_) | Self::Refused(_) | Self::Stopped(_) | Self::Output(_) | Self::NoCandidate | Self::Partly(_)
+                Self::ProfileBroken(_)
+                    | Self::Refused(_)
+                    | Self::Stopped(_)
+                    | Self::Output(_)
+                    | Self::NoCandidate
+                    | Self::Partly(_)
             )
         {
             // Nothing more can be done where standard output is gone as well.

@@ -10,8 +10,8 @@ use cardwright_proto::scp::{Mode, SecurityLevel};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 pub(crate) use vaults::{
-    CreateArgs, DeriveArgs, DestroyArgs, GenerateArgs, HsmCommand, HsmListArgs, ImportArgs, KdfArgs, KdfName, KeyCommand, ListArgs,
-    PasswdArgs, ProbeArgs, ShowArgs, SpecArgs, UnlockArgs, VaultArgs, VaultCommand,
+    CreateArgs, DeriveArgs, DestroyArgs, GenerateArgs, HsmCommand, HsmListArgs, ImportArgs, KdfArgs, KdfName,
+    KeyCommand, ListArgs, PasswdArgs, ProbeArgs, ShowArgs, SpecArgs, UnlockArgs, VaultArgs, VaultCommand,
 };
 
 /// Loads, splits, rotates and proves smart-card keys.
@@ -27,11 +27,12 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Key references (KEYREF), with @KVN behind for a certain key set on the card:
   vault:NAME/KEY  a key in a vault that the configuration file names
-  file:PATH    mode 0600, hex: one key, or ENC,MAC,DEK
-  fd:N         an open file descriptor, read once
-  prompt       asked for on the terminal
-  gp-test      the public test key 404142..4F; never tried unless named
-  kdf3+, visa2+, emv+ in front: diversified per card, e.g. kdf3+file:master.hex
+  file:PATH       mode 0600, hex: one key, or ENC,MAC,DEK
+  fd:N            an open file descriptor, read once
+  prompt          asked for on the terminal
+  gp-test         the public test key 404142..4F; never tried unless named
+  kdf3+, visa+, visa2+, emv+, an10922+, kdf3-aria+, kdf3-seed+ in front: diversified per card,
+  e.g. kdf3+file:master.hex; `cardwright key derive --help` says what each is
 
 Exit codes: 0 done, 2 usage, 3 reader or link, 4 card refused, 5 keys do not match (nothing sent),
 6 card blocked or at risk, 7 integrity failure, 8 vault or HSM, 9 registry or journal";

@@ -2,8 +2,8 @@
 
 use crate::advice::Failure;
 use crate::args::DemoArgs;
-use crate::config::Settings;
 use crate::card_keys::make_durable;
+use crate::config::Settings;
 use crate::{output, setup};
 use cardwright::books::Books;
 use cardwright::card::Card;
@@ -38,7 +38,8 @@ pub(crate) fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let place = Place::new(args.keep.as_deref())?;
     let done = setup::with_keys(|| load_all(settings, place.path(), args))?;
-    let summary = Summary { done: &done, took: started.elapsed(), kept: args.keep.as_deref(), own_master: args.new.is_none() };
+    let summary =
+        Summary { done: &done, took: started.elapsed(), kept: args.keep.as_deref(), own_master: args.new.is_none() };
     if settings.json { output::json(&summary.json()) } else { output::text(&summary.text()) }
 }
 

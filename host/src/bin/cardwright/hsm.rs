@@ -51,7 +51,11 @@ fn probe(settings: &Settings, args: &ProbeArgs) -> Result<(), Failure> {
     let uri: Uri = args.uri.parse()?;
     let report = setup::with_keys(|| Ok(Token::open(&uri, TokenOptions::default(), &mut Terminal)?.probe()?))?;
     let holds = report.holds(args.profile.into());
-    if settings.json { output::json(&report_json(&report, holds, args))? } else { output::text(&text(&report, holds, args))? }
+    if settings.json {
+        output::json(&report_json(&report, holds, args))?;
+    } else {
+        output::text(&text(&report, holds, args))?;
+    }
     if holds { Ok(()) } else { Err(Failure::ProfileBroken(args.profile.name())) }
 }
 

@@ -51,7 +51,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Readers => readers::run(&global),
         Command::Info(args) => info::run(&global, &args),
         Command::Apdu(args) => apdu::run(&global, &args),
-        Command::Card { command: CardCommand::Keys { command: KeysCommand::Put(args) } } => card_keys::put(&global, &args),
+        Command::Card { command: CardCommand::Keys { command: KeysCommand::Put(args) } } => {
+            card_keys::put(&global, &args)
+        }
         Command::Card { command: CardCommand::Keys { command: KeysCommand::Check(args) } } => {
             card_keys::check(&global, &args)
         }

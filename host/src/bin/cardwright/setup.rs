@@ -120,6 +120,10 @@ impl Prompt for Terminal {
     fn secret(&mut self, what: &str) -> std::io::Result<Zeroizing<String>> {
         rpassword::prompt_password(format!("{what}: ")).map(Zeroizing::new)
     }
+
+    fn notice(&mut self, what: &str) {
+        eprintln!("{}", crate::output::harmless(what));
+    }
 }
 
 /// The channel that a person chose.

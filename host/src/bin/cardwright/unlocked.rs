@@ -22,8 +22,8 @@ const VARIABLE: &str = "CARDWRIGHT_UNLOCKED";
 /// The key of that vault, where a process above this one has it unlocked.
 pub(crate) fn key(name: &Name) -> Result<Option<FileKey>, Failure> {
     let listed = std::env::var(VARIABLE).unwrap_or_default();
-    let pipes = listed.split(',').filter_map(|entry| entry.split_once('='));
-    let Some((_, fd)) = pipes.filter(|(vault, _)| *vault == name.as_str()).next_back() else {
+    let mut pipes = listed.split(',').filter_map(|entry| entry.split_once('='));
+    let Some((_, fd)) = pipes.rfind(|(vault, _)| *vault == name.as_str()) else {
         return Ok(None);
     };
     let gone = |_| Failure::NotUnlocked(name.clone());

@@ -6,8 +6,8 @@ use crate::config::{Settings, SoftConfig, VaultConfig};
 use crate::setup::Terminal;
 use crate::{output, setup, unlocked};
 use cardwright_hsm::{FileKey, Kdf, OpenVault, Passphrase, SecretSource, VaultFile};
-use cardwright_keys::vault::Store;
 use cardwright_keys::keyref::Name;
+use cardwright_keys::vault::Store;
 use serde_json::json;
 
 pub(crate) fn run(settings: &Settings, command: &VaultCommand) -> Result<(), Failure> {
@@ -21,7 +21,9 @@ pub(crate) fn run(settings: &Settings, command: &VaultCommand) -> Result<(), Fai
 
 impl SoftConfig {
     fn source(&self) -> Result<SecretSource, Failure> {
-        self.passphrase.as_deref().map_or(Ok(SecretSource::Prompt), |text| text.parse().map_err(|_| Failure::Passphrase))
+        self.passphrase
+            .as_deref()
+            .map_or(Ok(SecretSource::Prompt), |text| text.parse().map_err(|_| Failure::Passphrase))
     }
 
     /// Opens the file: with the key that `vault unlock` hands down, or with the passphrase.
@@ -60,9 +62,7 @@ fn kdf(args: &KdfArgs) -> Result<Kdf, Failure> {
             let memory_kib = args.memory.unwrap_or(64).saturating_mul(1024);
             Ok(Kdf::Argon2id { memory_kib, passes: args.passes.unwrap_or(3), lanes: 1 })
         }
-        (KdfName::Pbkdf2, iterations, None) => {
-            Ok(Kdf::Pbkdf2HmacSha256 { iterations: iterations.unwrap_or(600_000) })
-        }
+        (KdfName::Pbkdf2, iterations, None) => Ok(Kdf::Pbkdf2HmacSha256 { iterations: iterations.unwrap_or(600_000) }),
         _ => Err(Failure::MixedKdf),
     }
 }
@@ -70,10 +70,14 @@ fn kdf(args: &KdfArgs) -> Result<Kdf, Failure> {
 fn create(settings: &Settings, args: &CreateArgs) -> Result<(), Failure> {
     let (name, kdf) = (&args.vault.vault, kdf(&args.kdf)?);
     let config = soft(settings, name)?;
-    setup::with_keys(|| Ok(VaultFile::create(&config.file, &new_passphrase(&config.source()?, name)?, kdf).map(drop)?))?;
+    setup::with_keys(
+        || Ok(VaultFile::create(&config.file, &new_passphrase(&config.source()?, name)?, kdf).map(drop)?),
+    )?;
     let file = config.file.display().to_string();
     if settings.json {
-        return output::json(&json!({ "result": "created", "vault": name.as_str(), "file": file, "kdf": kdf.to_string() }));
+        return output::json(
+            &json!({ "result": "created", "vault": name.as_str(), "file": file, "kdf": kdf.to_string() }),
+        );
     }
     output::text(&format!("vault {name} is in {}, mode 0600; passphrase through {kdf}\n", output::harmless(&file)))
 }
@@ -84,7 +88,9 @@ fn passwd(settings: &Settings, args: &PasswdArgs) -> Result<(), Failure> {
     let new: SecretSource = args.new.0.parse().map_err(|_| Failure::Passphrase)?;
     setup::with_keys(|| Ok(config.open(name)?.passwd(&new_passphrase(&new, name)?, kdf)?))?;
     if settings.json {
-        return output::json(&json!({ "result": "passphrase-changed", "vault": name.as_str(), "kdf": kdf.to_string() }));
+        return output::json(
+            &json!({ "result": "passphrase-changed", "vault": name.as_str(), "kdf": kdf.to_string() }),
+        );
     }
     output::text(&format!(
         "vault {name} has its new passphrase, through {kdf}; older copies of the file still open with the old one\n"
@@ -101,7 +107,9 @@ fn check(settings: &Settings, args: &VaultArgs) -> Result<(), Failure> {
         OpenVault::Token(token) => Ok((token.list()?.len(), token.capabilities()?.to_string())),
     })?;
     if settings.json {
-        return output::json(&json!({ "vault": name.as_str(), "keys": keys, "parameters": parameters, "result": "good" }));
+        return output::json(
+            &json!({ "vault": name.as_str(), "keys": keys, "parameters": parameters, "result": "good" }),
+        );
     }
     output::text(&format!("vault {name} is good: {keys} keys; {parameters}\n"))
 }

@@ -2,8 +2,8 @@
 
 use super::SAME_SIZE;
 use cardwright_hsm::KeyLoadError;
-use cardwright_hsm::pkcs11::TokenError;
 use cardwright_hsm::VaultFileError;
+use cardwright_hsm::pkcs11::TokenError;
 use cardwright_keys::vault::VaultError;
 
 pub(super) const NO_VAULT: &str = "write `[vault.NAME]` with `type = \"soft\"` and `file`, or `type = \"pkcs11\"` and `uri`, \

@@ -1,10 +1,10 @@
 //! The arguments of `key`, `vault` and `hsm`.
 
 use super::KeyText;
+use cardwright_hsm::pkcs11::probe::Profile;
 use cardwright_keys::diversify::{METHODS, MethodHelp};
 use cardwright_keys::keyref::Name;
 use cardwright_keys::vault::{KeyType, Purpose};
-use cardwright_hsm::pkcs11::probe::Profile;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::path::PathBuf;
