@@ -40,8 +40,11 @@ softhsm_settings() {
     settings="SOFTHSM2_CONF=$1/softhsm2.conf"
 }
 
+# These let a master be joined to a known key, and so be carried out: `cardwright hsm probe` finds that.
+kryoptic_denied='mechanisms = ["DENY", "CKM_CONCATENATE_BASE_AND_KEY", "CKM_CONCATENATE_BASE_AND_DATA", "CKM_CONCATENATE_DATA_AND_BASE", "CKM_XOR_BASE_AND_DATA", "CKM_EXTRACT_KEY_FROM_KEY"]'
+
 kryoptic_settings() {
-    printf '%s\n' '[[slots]]' 'slot = 1' 'dbtype = "sqlite"' "dbargs = \"$1/token.sql\"" >"$1/kryoptic.conf"
+    printf '%s\n' '[[slots]]' 'slot = 1' 'dbtype = "sqlite"' "dbargs = \"$1/token.sql\"" "$kryoptic_denied" >"$1/kryoptic.conf"
     settings="KRYOPTIC_CONF=$1/kryoptic.conf"
 }
 

@@ -11,7 +11,7 @@ step 'Set-up' scripts/setup.sh test
 step 'Format' cargo fmt --all -- --check
 step 'Format outside the workspace' \
     rustfmt --check --edition 2024 tests/fuzz/src/lib.rs tests/fuzz/fuzz_targets/*.rs tests/no-std/src/*.rs \
-    tests/kryoptic/src/lib.rs tests/pkcs11-tap/src/lib.rs
+    tests/kryoptic/src/lib.rs tests/pkcs11-tap/src/lib.rs tests/constant-time/src/main.rs
 step 'Shell scripts' shellcheck scripts/*.sh vsmartcard-setup/*.sh applet-java/card/src/test/sh/*.sh .ci/run
 step 'Links in the documents' /usr/bin/python3 scripts/check_links.py
 step 'Lints' cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -24,6 +24,7 @@ step 'Java: applets and simulator' scripts/java.sh
 step 'Tests' cargo test --workspace --locked --no-fail-fast
 step 'The suite on Java cards' env CARD=java cargo test --package cardwright-tests --test suite --locked
 step 'The suite through pcscd' env CARD=pcsc cargo test --package cardwright-tests --test suite --locked
+step 'Constant time' scripts/constant-time.sh
 step 'The corpus of the fuzz targets' cargo test --manifest-path tests/fuzz/Cargo.toml --locked
 if ! scripts/fuzz.sh --ready; then
     skip 'Fuzzing' 'there is no nightly toolchain (rustup toolchain install nightly)'

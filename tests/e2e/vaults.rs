@@ -38,7 +38,8 @@ fn a_key_lives_in_a_vault() {
     assert_eq!(listed["keys"].as_array().expect("keys").len(), 1);
     assert_eq!(listed["keys"][0]["kcv"], kcv);
     assert_eq!(json(&desk, &["key", "show", "vault:office/issuer"])["kcv"], kcv);
-    assert_eq!(json(&desk, &["vault", "check", "office"])["keys"], 1);
+    let check = json(&desk, &["vault", "check", "office"]);
+    assert_eq!((&check["keys"], &check["writes"], &check["destroyed"]), (&1.into(), &2.into(), &0.into()));
 
     // Never written over, destroyed for good, and the next of that name is another version.
     run(&desk, &["key", "generate", "vault:office/issuer"]).expect(2);
@@ -129,13 +130,19 @@ fn each_refusal_says_what_to_do() {
     said(&["key", "show", "vault:office/none"], 8, "there is no key `vault:office/none`");
     said(&["key", "generate", "kdf3+vault:office/x"], 2, "names no place for a key");
     said(&["key", "generate", "gp-test"], 2, "names no place for a key");
-    said(&["key", "import", "vault:office/x", "--from", "gp-test"], 2, "");
+    said(&["key", "import", "vault:office/x", "--from", "gp-test"], 2, "next: choose the --type");
+    said(&["key", "import", "vault:office/x", "--from", "vault:office/y"], 2, "is not read out");
+    said(&["key", "generate", "vault:office/x", "--portable"], 2, "portable is for tokens");
     said(&["vault", "passwd", "office", "--new", "file:none"], 8, "none");
     said(&["vault", "passwd", "office", "--iterations", "600000"], 2, "--kdf pbkdf2");
     let short = desk.key_file("short", "eleven char");
     said(&["vault", "passwd", "office", "--new", &short], 2, "11 characters");
     let weak = desk.key_file("new", "nine brown bears in the barley");
-    said(&["vault", "passwd", "office", "--new", &weak, "--kdf", "pbkdf2", "--iterations", "99999"], 2, "100000 to");
+    said(
+        &["vault", "passwd", "office", "--new", &weak, "--kdf", "pbkdf2", "--iterations", "99999"],
+        2,
+        "100000..=10000000",
+    );
     desk.key_file("pass", "seven grey herons on a mire");
     said(&["key", "list"], 8, "next: type it again");
     desk.key_file("pass", PASSPHRASE);
@@ -178,12 +185,66 @@ fn an_unlocked_vault_is_open_for_one_command() {
     assert_eq!(inside("exit 42").code(), 42);
     assert_eq!(inside("kill -9 $$").code(), 137);
     // Beside it, and after it, the vault is as closed as ever.
-    inside("rm pass && env -u CARDWRIGHT_UNLOCKED \"$0\" --config cardwright.toml key list").expect(8);
+    let outside = inside("rm pass && env -u CARDWRIGHT_UNLOCKED \"$0\" --config cardwright.toml key list").expect(8);
+    assert!(outside.stderr.contains("pass"), "{outside:#?}");
+    // A number that stands for something else, a file with 32 bytes in it for instance, is no key.
+    let other = "CARDWRIGHT_UNLOCKED=office=9:1 \"$0\" --config cardwright.toml key list 9<office.vault";
+    assert!(inside(other).expect(0).stdout.contains("vault:office/issuer"));
     // The key that was handed down opens nothing once the passphrase is another.
     desk.key_file("new", "nine brown bears in the barley");
     let passwd = format!("\"$0\" --config cardwright.toml vault passwd office --new file:new --memory 19 && {list}");
     let outcome = inside(&passwd).expect(8);
     assert!(outcome.stderr.contains("its passphrase was changed since"), "{outcome:#?}");
+}
+
+/// What goes on in the background when the command has ended still has the pipe, and finds it empty.
+#[test]
+fn nothing_is_left_in_the_pipe() {
+    let desk = office();
+    let script =
+        "mkfifo go; (read -r line; fd=${CARDWRIGHT_UNLOCKED#*=}; cat /dev/fd/${fd%:*}; echo end) >left 2>&1 <go &";
+    let unlock = ["vault", "unlock", "office", "--", "/bin/sh", "-c", script];
+    run(&desk, &unlock).expect(0);
+    std::fs::write(desk.path().join("go"), "now\n").expect("somebody reads");
+    // The end of the file comes when the background has written it.
+    let text = || std::fs::read(desk.path().join("left")).expect("a file");
+    while !text().ends_with(b"end\n") {
+        std::thread::yield_now();
+    }
+    assert_eq!(text(), b"end\n");
+}
+
+/// What a key is for has a cipher too.
+#[test]
+fn a_key_of_another_cipher_is_refused() {
+    let desk = office();
+    run(&desk, &["key", "generate", "vault:office/des", "--type", "3des2"]).expect(0);
+    run(&desk, &["key", "generate", "vault:office/aes", "--type", "aes128"]).expect(0);
+    let input = ["--input", "00010203040506070809"];
+    for (key, scheme, code) in [("des", "visa2", 0), ("des", "kdf3", 2), ("aes", "kdf3", 0), ("aes", "visa2", 2)] {
+        let derive = ["key", "derive", &format!("vault:office/{key}"), "--scheme", scheme];
+        run(&desk, &[derive.as_slice(), &input].concat()).expect(code);
+    }
+    // SCP02's session keys come from a card's static ones; HMAC has no cipher.
+    run(&desk, &["key", "generate", "vault:office/card", "--purpose", "card", "--type", "3des2"]).expect(0);
+    run(&desk, &["key", "derive", "vault:office/card", "--scheme", "scp02", "--input", "0001"]).expect(0);
+    run(&desk, &["key", "derive", "vault:office/des", "--scheme", "scp02", "--input", "0001"]).expect(2);
+    run(&desk, &["key", "derive", "vault:office/aes", "--scheme", "sp800-108", "--input", "0001"]).expect(0);
+    // A PAN comes from where nobody else reads.
+    let pan = desk.key_file("pan", "pan=4123456789012345,psn=01");
+    run(&desk, &["key", "derive", "vault:office/des", "--scheme", "emv-a", "--input", &pan]).expect(0);
+}
+
+/// What the options do not say stays as it was.
+#[test]
+fn a_new_passphrase_keeps_the_parameters() {
+    let desk = Desk::new();
+    std::fs::write(desk.path().join("cardwright.toml"), CONFIG).expect("written");
+    desk.key_file("pass", PASSPHRASE);
+    run(&desk, &["vault", "create", "office", "--kdf", "pbkdf2", "--iterations", "123456"]).expect(0);
+    let new = desk.key_file("new", "nine brown bears in the barley");
+    let changed = json(&desk, &["vault", "passwd", "office", "--new", &new]);
+    assert_eq!(changed["kdf"], "PBKDF2-HMAC-SHA-256, 123456 iterations");
 }
 
 #[test]

@@ -70,13 +70,20 @@ impl Kind {
             }
             Self::Kryoptic => (
                 "KRYOPTIC_CONF",
-                format!("[[slots]]\nslot = 1\ndbtype = \"sqlite\"\ndbargs = \"{dir_name}/token.sql\"\n"),
+                format!("[[slots]]\nslot = 1\ndbtype = \"sqlite\"\ndbargs = \"{dir_name}/token.sql\"\n{}\n", denied()),
             ),
         };
         let path = dir.join("settings");
         std::fs::write(&path, text).expect("written");
         (variable, path)
     }
+}
+
+/// What Kryoptic is told not to do, as `scripts/hsm.sh` tells it: without that a master can be carried out.
+fn denied() -> String {
+    let script = std::fs::read_to_string(repository().join("scripts/hsm.sh")).expect("a script");
+    let line = script.lines().find_map(|line| line.strip_prefix("kryoptic_denied='")?.strip_suffix('\''));
+    line.expect("scripts/hsm.sh says what is denied").to_owned()
 }
 
 /// A fresh token. Its directory goes with it.

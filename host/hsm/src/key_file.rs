@@ -58,7 +58,7 @@ impl fmt::Display for SecretSource {
 }
 
 impl SecretSource {
-    /// Reads the secret. White space at its end is no part of it: files end in a newline.
+    /// Reads the secret. The line end that files have is no part of it; other white space is.
     ///
     /// # Errors
     /// [`KeyLoadError`], but for [`KeyLoadError::Text`].
@@ -71,7 +71,8 @@ impl SecretSource {
                 Zeroizing::new(typed.as_bytes().to_vec())
             }
         };
-        let len = secret.trim_ascii_end().len();
+        let line = secret.strip_suffix(b"\n").unwrap_or(&secret);
+        let len = line.strip_suffix(b"\r").unwrap_or(line).len();
         secret.truncate(len);
         Ok(secret)
     }

@@ -3,9 +3,9 @@
 use crate::pkcs11::{NewKeys, Token, TokenKeys, TokenSession};
 use crate::soft::{self, SoftVault};
 use crate::vault_file::VaultFile;
-use cardwright_keys::key::{KeyMaterial, StaticKeys};
+use cardwright_keys::key::{Algorithm, KeyMaterial, StaticKeys};
 use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source, VaultKey};
-use cardwright_keys::vault::{ChallengeInput, Custody, Purpose, Store, Vault, VaultError};
+use cardwright_keys::vault::{ChallengeInput, Custody, KeySpec, Purpose, Store, Vault, VaultError};
 use cardwright_proto::block::Block;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_proto::gp::put_key::{BlockForm, KeyBlock};
@@ -37,26 +37,28 @@ impl OpenVault {
             Self::Token(token) => token.card_keys(name, key.scheme, kdd).map(CardKeys::Token),
             Self::File(file) => {
                 let wanted = if key.scheme == Scheme::Plain { Purpose::Card } else { Purpose::Master };
-                let material = file_material(file, key, name, wanted)?;
+                let material = file_material(file, key, name, (wanted, Some(key.scheme.algorithm())))?;
                 soft::card_keys(key, material, kdd).map(CardKeys::Soft)
             }
         }
     }
 }
 
-/// What a file holds under a name, where it is kept for what is wanted.
+/// What a file holds under a name, where it is kept for what is wanted, and is a key of the cipher that it is wanted for.
 fn file_material<'v>(
     file: &'v VaultFile,
     key: &KeyRef,
     name: &Name,
-    wanted: Purpose,
+    (wanted, cipher): (Purpose, Option<Algorithm>),
 ) -> Result<&'v KeyMaterial, VaultError> {
-    let (spec, material) = file.material(name)?;
-    if spec.purpose == wanted {
-        Ok(material)
-    } else {
-        Err(VaultError::Purpose { key: key.to_string(), purpose: spec.purpose, wanted })
+    let (KeySpec { purpose, key_type, .. }, material) = file.material(name)?;
+    if purpose != wanted {
+        return Err(VaultError::Purpose { key: key.to_string(), purpose, wanted });
     }
+    if cipher.is_some_and(|cipher| cipher != key_type.algorithm()) {
+        return Err(VaultError::Diversification { key: key.to_string(), reason: "it is a key of another cipher" });
+    }
+    Ok(material)
 }
 
 /// The keys of a run.
@@ -86,19 +88,28 @@ impl Keyring {
     /// The key itself, for work that only software does.
     ///
     /// # Errors
-    /// [`VaultError::UnknownKey`]; [`VaultError::Purpose`] where it is no master; [`VaultError::Unable`] where it is in a
-    /// token, which gives out none.
-    pub fn material(&self, key: &KeyRef) -> Result<&KeyMaterial, VaultError> {
+    /// [`VaultError::UnknownKey`]; [`VaultError::Purpose`] and [`VaultError::Diversification`] where a vault keeps it for
+    /// something else, or for another cipher; [`VaultError::Unable`] where it is in a token, which gives out none.
+    pub fn material(&self, key: &KeyRef, wanted: (Purpose, Option<Algorithm>)) -> Result<&KeyMaterial, VaultError> {
         let unknown = || VaultError::UnknownKey(key.to_string());
         let Source::Vault(VaultKey { vault, key: name }) = &key.source else {
             return self.soft.material(key).ok_or_else(unknown);
         };
         match self.vaults.get(vault).ok_or_else(unknown)? {
-            OpenVault::File(file) => file_material(file, key, name, Purpose::Master),
+            OpenVault::File(file) => file_material(file, key, name, wanted),
             OpenVault::Token(_) => Err(VaultError::Unable {
                 what: "derive in this way",
                 reason: "a token gives out no key, and does inside only what can stand before a key reference",
             }),
+        }
+    }
+
+    /// Whether the key is in a token.
+    #[must_use]
+    pub fn is_in_token(&self, key: &KeyRef) -> bool {
+        match &key.source {
+            Source::Vault(VaultKey { vault, .. }) => matches!(self.vaults.get(vault), Some(OpenVault::Token(_))),
+            _ => false,
         }
     }
 

@@ -4,15 +4,16 @@
 //! - [`module`]: modules, each loaded once in a process, and the tokens that they show.
 //! - `pin`, `connection`, `bench`: logging in; sessions in a pool; one session at work, which leaves nothing behind.
 //! - [`capabilities`]: what the token can do, by trying.
-//! - `template`, `objects`, `store`: attributes of keys, keys found again by them, keys made and destroyed.
+//! - `template`, `hardening`, `objects`, `store`: attributes of keys, keys found again by them, keys made and destroyed.
 //! - `derive`, `card_keys`, `session`, `put_key`: master, card keys, session keys, the blocks of PUT KEY.
 //! - [`probe`]: what a token can do, and what the same PIN can do to it.
 //! - [`error`]: what went wrong in which call to which token.
 //!
 //! How keys are kept, for what the same PIN can still do:
 //!
-//! - A master may derive and do nothing else, is sensitive and not extractable; where the token honours
-//!   CKA_DERIVE_TEMPLATE it lets nothing readable be derived. Whether what is derived is extractable is left open, for
+//! - A master may derive and do nothing else, is sensitive and not extractable; where the token knows
+//!   CKA_ALLOWED_MECHANISMS it derives by two mechanisms alone, and where it honours CKA_DERIVE_TEMPLATE it lets nothing
+//!   readable be derived. Whether what is derived is extractable is left open, for
 //!   the new keys of a card have to be, or C_WrapKey refuses them: so whoever is logged in can have a card's keys
 //!   wrapped under a key that he knows. `portable` makes a master that a key can wrap which the security officer
 //!   trusts.
@@ -27,6 +28,7 @@ mod card_keys;
 mod connection;
 mod derive;
 pub mod error;
+mod hardening;
 pub mod module;
 mod objects;
 mod pin;
@@ -138,12 +140,6 @@ impl Token {
     /// [`TokenError`]
     pub fn capabilities(&self) -> Result<Arc<Capabilities>, TokenError> {
         self.capabilities_on(&Bench::new(&self.connection)?)
-    }
-
-    /// What stopped session keys in this token, where something did since this was asked last.
-    #[must_use]
-    pub fn take_failure(&self) -> Option<TokenError> {
-        locked(&self.connection.failure).take()
     }
 
     /// Tries what the token can do, and attacks on throw-away keys. No object is left behind.

@@ -225,6 +225,12 @@ impl VaultFile {
         &self.file_key
     }
 
+    /// How its key is made from the passphrase.
+    #[must_use]
+    pub const fn kdf(&self) -> Kdf {
+        self.header.kdf
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -377,7 +383,10 @@ impl VaultFile {
 
 /// A key that fits its description.
 fn check_material(spec: KeySpec, material: &KeyMaterial) -> Result<(), VaultError> {
-    let refused = |reason| Err(VaultError::Unable { what: "import this key", reason });
+    let refused = |reason| Err(VaultError::Unfit(reason));
+    if spec.portable {
+        return refused("portable is for tokens: a file can be copied as it is");
+    }
     let len = spec.key_type.key_len();
     let fits = match material {
         KeyMaterial::One(key) => key.key_len() == len,

@@ -36,6 +36,8 @@ tests! {
     keys::check_values,
     keys::purposes,
     keys::masters,
+    keys::copies,
+    keys::attacks,
     keys::portable,
     keys::foreign_keys,
     keys::stale_handles,

@@ -65,6 +65,9 @@ pub enum VaultError {
         /// What was asked of it.
         wanted: Purpose,
     },
+    /// What was asked for contradicts itself, or the key that was given for it.
+    #[error("that key cannot be kept so: {0}")]
+    Unfit(&'static str),
     /// The vault cannot do this with any key.
     #[error("this vault cannot {what}: {reason}")]
     Unable {
@@ -268,7 +271,7 @@ pub struct KeySpec {
     pub purpose: Purpose,
     /// Cipher and length.
     pub key_type: KeyType,
-    /// A trusted backup key can wrap it. Vaults that keep keys in files have copies of these, and take no notice.
+    /// A trusted backup key can wrap it. For tokens only: a file can be copied.
     pub portable: bool,
 }
 
@@ -307,7 +310,7 @@ pub trait Store {
     /// Makes a key from the vault's own randomness.
     ///
     /// # Errors
-    /// [`VaultError::Exists`], [`VaultError::Unable`], [`VaultError::Failed`].
+    /// [`VaultError::Exists`], [`VaultError::Unfit`], [`VaultError::Unable`], [`VaultError::Failed`].
     fn generate(&mut self, name: &Name, spec: KeySpec) -> Result<KeyInfo, VaultError>;
 
     /// Takes a key that was outside: for test keys, and for keys that come from elsewhere in clear.

@@ -43,10 +43,10 @@ fn in_its_own_frame<R>(call: impl FnOnce() -> R) -> R {
     call()
 }
 
-/// 1 KiB, below the caller: more than the round keys of AES-256 take four times over.
+/// 4 KiB, below the caller.
 #[inline(never)]
 fn wipe_stack() {
-    let mut dead = [0_u64; 128];
+    let mut dead = [0_u64; 512];
     core::hint::black_box(&mut dead);
 }
 
@@ -81,7 +81,6 @@ impl AesKey {
     }
 
     /// Encrypts one block in place.
-    #[inline]
     pub fn encrypt_block(&self, block: &mut Block) {
         wiped(|| with!(self, AesKey, key => key.encrypt_block(block.into())));
     }
@@ -89,17 +88,39 @@ impl AesKey {
     /// CBC-encrypts whole blocks in place; the caller pads.
     ///
     /// A tail shorter than a block is left as it is: every caller in this crate passes a multiple of 16.
-    #[inline]
     pub fn cbc_encrypt(&self, iv: &Block, data: &mut [u8]) {
-        let (blocks, _) = Array::slice_as_chunks_mut(data);
-        wiped(|| with!(self, AesKey, key => cbc::Encryptor::inner_iv_init(&**key, iv.into()).encrypt_blocks(blocks)));
+        wiped(|| self.encrypt_from(iv, data));
     }
 
     /// CBC-decrypts whole blocks in place; the same rule for a tail as in [`Self::cbc_encrypt`].
-    #[inline]
     pub fn cbc_decrypt(&self, iv: &Block, data: &mut [u8]) {
+        wiped(|| self.decrypt_from(iv, data));
+    }
+
+    /// CBC encryption whose IV is the encryption of `counter`, for a caller that wipes the stack itself.
+    #[inline]
+    pub(crate) fn encrypt_after(&self, mut counter: Block, data: &mut [u8]) {
+        with!(self, AesKey, key => key.encrypt_block((&mut counter).into()));
+        self.encrypt_from(&counter, data);
+    }
+
+    /// CBC decryption, as in [`Self::encrypt_after`].
+    #[inline]
+    pub(crate) fn decrypt_after(&self, mut counter: Block, data: &mut [u8]) {
+        with!(self, AesKey, key => key.encrypt_block((&mut counter).into()));
+        self.decrypt_from(&counter, data);
+    }
+
+    #[inline]
+    fn encrypt_from(&self, iv: &Block, data: &mut [u8]) {
         let (blocks, _) = Array::slice_as_chunks_mut(data);
-        wiped(|| with!(self, AesKey, key => cbc::Decryptor::inner_iv_init(&**key, iv.into()).decrypt_blocks(blocks)));
+        with!(self, AesKey, key => cbc::Encryptor::inner_iv_init(&**key, iv.into()).encrypt_blocks(blocks));
+    }
+
+    #[inline]
+    fn decrypt_from(&self, iv: &Block, data: &mut [u8]) {
+        let (blocks, _) = Array::slice_as_chunks_mut(data);
+        with!(self, AesKey, key => cbc::Decryptor::inner_iv_init(&**key, iv.into()).decrypt_blocks(blocks));
     }
 }
 
@@ -142,7 +163,6 @@ impl CmacKey {
     /// The CMAC of the parts, one after another.
     ///
     /// Takes `&mut self` because the running state lives beside the key, so that nothing is expanded twice.
-    #[inline]
     pub fn mac(&mut self, parts: &[&[u8]]) -> Block {
         wiped(|| self.compute(parts))
     }

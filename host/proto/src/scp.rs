@@ -13,7 +13,7 @@ mod messaging;
 pub mod scp03;
 
 use crate::apdu::ApduError;
-use crate::block::{AesKey, Block, CmacKey, KeyLength};
+use crate::block::{AesKey, Block, CmacKey, KeyLength, wiped};
 use crate::status::StatusWord;
 use core::fmt;
 
@@ -256,6 +256,8 @@ impl<C: SessionCipher + ?Sized> SessionCipher for alloc::boxed::Box<C> {
 }
 
 /// Session keys in memory, each expanded once. Wiped on drop.
+///
+/// What its methods leave on the stack, each step of [`scp03`] and [`card`] wipes at its end.
 #[derive(Debug)]
 pub struct SoftCipher {
     enc: AesKey,
@@ -280,33 +282,33 @@ impl SoftCipher {
         if key_enc.len() != key_mac.len() {
             return Err(KeyLength(key_enc.len()));
         }
-        let (mac, rmac) = kdf::session_macs(key_mac, context)?;
-        Ok(Self { enc: kdf::session_enc(key_enc, context)?, mac, rmac })
+        wiped(|| {
+            let (mac, rmac) = kdf::make_macs(key_mac, context)?;
+            Ok(Self { enc: kdf::make_enc(key_enc, context)?, mac, rmac })
+        })
     }
 }
 
 impl SessionCipher for SoftCipher {
     #[inline]
     fn mac(&mut self, parts: &[&[u8]]) -> Result<Block, CipherFailed> {
-        Ok(self.mac.mac(parts))
+        Ok(self.mac.compute(parts))
     }
 
     #[inline]
     fn rmac(&mut self, parts: &[&[u8]]) -> Result<Block, CipherFailed> {
-        Ok(self.rmac.mac(parts))
+        Ok(self.rmac.compute(parts))
     }
 
     #[inline]
-    fn encrypt(&mut self, mut counter: Block, data: &mut [u8]) -> Result<(), CipherFailed> {
-        self.enc.encrypt_block(&mut counter);
-        self.enc.cbc_encrypt(&counter, data);
+    fn encrypt(&mut self, counter: Block, data: &mut [u8]) -> Result<(), CipherFailed> {
+        self.enc.encrypt_after(counter, data);
         Ok(())
     }
 
     #[inline]
-    fn decrypt(&mut self, mut counter: Block, data: &mut [u8]) -> Result<(), CipherFailed> {
-        self.enc.encrypt_block(&mut counter);
-        self.enc.cbc_decrypt(&counter, data);
+    fn decrypt(&mut self, counter: Block, data: &mut [u8]) -> Result<(), CipherFailed> {
+        self.enc.decrypt_after(counter, data);
         Ok(())
     }
 }

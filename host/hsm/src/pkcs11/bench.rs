@@ -8,7 +8,7 @@ use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::ekdf::AesCbcDeriveParams;
-use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectHandle};
 use cryptoki::session::Session;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 pub(super) struct Bench {
     pub(super) connection: Arc<Connection>,
     session: Option<Session>,
+    generation: u64,
     made: RefCell<Vec<ObjectHandle>>,
     /// What zeros encrypt to, by key: CMAC subkeys are made of it.
     zeros: RefCell<Vec<(ObjectHandle, Box<Zeroizing<Block>>)>>,
@@ -35,8 +36,10 @@ impl std::fmt::Debug for Bench {
 
 impl Bench {
     pub(super) fn new(connection: &Arc<Connection>) -> Result<Self, TokenError> {
+        let (session, generation) = connection.take()?;
         Ok(Self {
-            session: Some(connection.take()?),
+            session: Some(session),
+            generation,
             connection: Arc::clone(connection),
             made: RefCell::default(),
             zeros: RefCell::default(),
@@ -136,7 +139,7 @@ impl Bench {
         base: ObjectHandle,
         out: &mut [u8],
     ) -> Result<(), TokenError> {
-        let object = self.derive(mechanism, base, &template::readable(out.len()))?;
+        let object = self.derive(mechanism, base, &template::readable(KeyType::GENERIC_SECRET, out.len()))?;
         self.read(object, out)?;
         self.discard(object)
     }
@@ -162,7 +165,7 @@ impl Drop for Bench {
             whole &= session.destroy_object(object).is_ok();
         }
         if whole {
-            self.connection.give_back(session);
+            self.connection.give_back(session, self.generation);
         } else {
             self.connection.close(session);
         }

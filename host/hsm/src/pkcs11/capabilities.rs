@@ -23,6 +23,8 @@ pub struct Capabilities {
     pub wrap: bool,
     /// CKA_DERIVE_TEMPLATE is honoured: a master can insist that nothing readable is derived from it.
     pub derive_template: bool,
+    /// CKM_AES_CBC_ENCRYPT_DATA: the check value of a key that derives and does nothing else.
+    pub kcv: bool,
     /// 3DES-ECB with two-key and three-key keys.
     pub triple_des: bool,
 }
@@ -46,6 +48,7 @@ impl fmt::Display for Capabilities {
         writeln!(f, "session keys as handles: {}", yes(self.session_handles))?;
         writeln!(f, "PUT KEY blocks by C_WrapKey: {}", yes(self.wrap))?;
         writeln!(f, "CKA_DERIVE_TEMPLATE honoured: {}", yes(self.derive_template))?;
+        writeln!(f, "check values of keys that derive: {}", yes(self.kcv))?;
         write!(f, "3DES: {}", yes(self.triple_des))
     }
 }
@@ -53,12 +56,12 @@ impl fmt::Display for Capabilities {
 /// The throw-away key: what is done with it is no secret.
 const KEY: [u8; 32] = *b"cardwright throw-away probe key.";
 
-/// A refusal is an answer; that the token went away is an error.
+/// A refusal is an answer. Whatever else went wrong says nothing of the next time.
 fn answered<T>(result: Result<T, TokenError>) -> Result<Option<T>, TokenError> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_lost() => Err(error),
-        Err(_) => Ok(None),
+        Err(error) if error.is_refusal() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -72,6 +75,7 @@ impl Capabilities {
             session_handles: answered(session_handles(bench))?.unwrap_or(false),
             wrap: answered(wraps(bench))?.unwrap_or(false),
             derive_template: answered(derive_template(bench))?.unwrap_or(false),
+            kcv: answered(check_value(bench))?.unwrap_or(false),
             triple_des: answered(triple_des(bench))?.unwrap_or(false),
         })
     }
@@ -122,6 +126,15 @@ fn wraps(bench: &Bench) -> Result<bool, TokenError> {
     let soft = AesKey::new(&KEY).map_err(|error| bench.nonsense(error.to_string()))?;
     soft.cbc_encrypt(&[0; 16], &mut expected);
     Ok(wrapped == expected)
+}
+
+fn check_value(bench: &Bench) -> Result<bool, TokenError> {
+    let key = aes(bench, &KEY, Usage::DERIVE, Guard::Inside)?;
+    let soft = AesKey::new(&KEY).map_err(|error| bench.nonsense(error.to_string()))?;
+    let (mut inside, mut expected) = ([1; 16], [1; 16]);
+    bench.cbc(key, [0; 16], &mut inside)?;
+    soft.cbc_encrypt(&[0; 16], &mut expected);
+    Ok(inside == expected)
 }
 
 /// Whether a readable key is refused, or made unreadable, under a template that says SENSITIVE.

@@ -135,7 +135,7 @@ impl Job<'_> {
             }
             (Found::One(master), Scheme::Kdf3) => self.kdf3(bench, capabilities, (master, spec.key_type), custody),
             (Found::One(master), Scheme::Visa | Scheme::Visa2 | Scheme::Emv) => {
-                self.triple_des(&bench, master, spec.key_type)
+                self.triple_des(&bench, (master, spec.key_type), custody)
             }
             (Found::One(_), _) => Err(self.diversification(
                 "in a token there are kdf3, visa, visa2 and emv; this scheme takes a master in a file",
@@ -172,7 +172,12 @@ impl Job<'_> {
     }
 
     /// 3DES-ECB of six blocks, two for each key. The keys are AES keys, and pass through the host.
-    fn triple_des(&self, bench: &Bench, master: &Object, key_type: KeyType) -> Result<TokenKeys, VaultError> {
+    fn triple_des(
+        &self,
+        bench: &Bench,
+        (master, key_type): (&Object, KeyType),
+        custody: Custody,
+    ) -> Result<TokenKeys, VaultError> {
         if key_type != KeyType::TripleDes2 {
             return Err(self.diversification("this diversification takes a 16-byte master (3DES with two keys)"));
         }
@@ -186,7 +191,7 @@ impl Job<'_> {
         let parts: Vec<_> = keys.chunks_exact(16).map(SecretKey::new).collect();
         match <[_; 3]>::try_from(parts) {
             Ok([Ok(enc), Ok(mac), Ok(dek)]) if keys.len() == 48 => {
-                Ok(self.keys(Held::Software(KeySet { enc, mac, dek }.into()), 16, Custody::MasterNeverLeaves))
+                Ok(self.keys(Held::Software(KeySet { enc, mac, dek }.into()), 16, custody))
             }
             _ => Err(failed(bench.nonsense(format!("{} bytes of ciphertext in place of 48", keys.len())))),
         }
@@ -198,6 +203,11 @@ const UNABLE: VaultError = VaultError::Unable {
     reason: "the token has neither SP 800-108 with AES-CMAC in SCP03's layout nor CKM_AES_CBC_ENCRYPT_DATA",
 };
 
+const NO_KCV: VaultError = VaultError::Unable {
+    what: "compute the check values of a card's keys",
+    reason: "the token has no CKM_AES_CBC_ENCRYPT_DATA, and its keys do nothing else that shows one",
+};
+
 fn unbound(bench: &Bench, key: &Name, found: &Found) -> TokenError {
     let may = found.objects().first().map(|object| object.usage.words()).unwrap_or_default();
     TokenError::Unbound { token: Arc::clone(&bench.connection.name), key: key.clone(), may }
@@ -205,7 +215,7 @@ fn unbound(bench: &Bench, key: &Name, found: &Found) -> TokenError {
 
 /// What stays inside when cards' keys come from this key.
 pub(super) fn custody(capabilities: &Capabilities, found: &Found) -> Custody {
-    if found.is_readable() {
+    if found.is_exposed() {
         return Custody::Software;
     }
     let inside = |way| matches!(way, Some(Way::Inside(_)));
@@ -330,12 +340,14 @@ impl TokenKeys {
     /// Check values under AES, computed once.
     ///
     /// # Errors
+    /// [`VaultError::Unable`] where the token has no CKM_AES_CBC_ENCRYPT_DATA;
     /// [`VaultError::Failed`] with a [`TokenError`].
     pub fn kcvs(&self) -> Result<KeySet<Kcv>, VaultError> {
         if let Some(known) = self.kcvs.get() {
             return Ok(*known);
         }
         let kcvs = match &self.held {
+            Held::Inside(inside) if !inside.capabilities.kcv => return Err(NO_KCV),
             Held::Inside(inside) => inside.handles.try_map(|key| kcv(&inside.bench, key)).map_err(failed)?,
             Held::Software(keys) => SoftVault::new().kcvs(keys)?,
         };

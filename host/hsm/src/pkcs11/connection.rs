@@ -12,6 +12,14 @@ use cryptoki::slot::Slot;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+/// Sessions that nobody works with.
+#[derive(Default)]
+struct Idle {
+    sessions: Vec<Session>,
+    /// How often the sessions were forgotten: one that was taken before is not given back.
+    generation: u64,
+}
+
 /// A token that is logged in to. All vaults on one token in this process share it.
 pub(super) struct Connection {
     pub(super) module: Arc<Module>,
@@ -24,12 +32,10 @@ pub(super) struct Connection {
     pin: Mutex<Pin>,
     /// With its last session a token is logged out: this one stays open.
     anchor: Mutex<Option<Session>>,
-    idle: Mutex<Vec<Session>>,
+    idle: Mutex<Idle>,
     /// Token objects by name, as far as a URI shows them. Handles of token objects are good in all sessions.
     pub(super) found: Mutex<HashMap<(Filter, Name), Found>>,
     pub(super) capabilities: Mutex<Option<Arc<Capabilities>>>,
-    /// What stopped a session's keys: the cipher port has no room for it.
-    pub(super) failure: Mutex<Option<TokenError>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -52,10 +58,9 @@ impl Connection {
             idle: Mutex::default(),
             found: Mutex::default(),
             capabilities: Mutex::default(),
-            failure: Mutex::default(),
         };
-        let session = connection.take()?;
-        connection.give_back(session);
+        let (session, generation) = connection.take()?;
+        connection.give_back(session, generation);
         Ok(connection)
     }
 
@@ -79,12 +84,14 @@ impl Connection {
         !self.logs_in || matches!(state(), Ok(SessionState::RwUser))
     }
 
-    /// A session that is logged in, as far as is known here.
-    pub(super) fn take(&self) -> Result<Session, TokenError> {
-        let idle = locked(&self.idle).pop();
-        if let Some(session) = idle {
-            return Ok(session);
+    /// A session that is logged in, as far as is known here, and its generation.
+    pub(super) fn take(&self) -> Result<(Session, u64), TokenError> {
+        let mut idle = locked(&self.idle);
+        let generation = idle.generation;
+        if let Some(session) = idle.sessions.pop() {
+            return Ok((session, generation));
         }
+        drop(idle);
         let open = || {
             let _turn = self.turn();
             let session = self.module.pkcs11().open_rw_session(self.slot).map_err(|error| self.failed(error))?;
@@ -95,11 +102,18 @@ impl Connection {
             *anchor = Some(open()?);
         }
         drop(anchor);
-        open()
+        open().map(|session| (session, generation))
     }
 
-    pub(super) fn give_back(&self, session: Session) {
-        locked(&self.idle).push(session);
+    /// A session from before the last [`Self::forget`] is closed instead.
+    pub(super) fn give_back(&self, session: Session, generation: u64) {
+        let mut idle = locked(&self.idle);
+        if idle.generation == generation {
+            idle.sessions.push(session);
+        } else {
+            drop(idle);
+            self.close(session);
+        }
     }
 
     /// Closes a session that is of no use any more, and with it whatever was made in it.
@@ -111,7 +125,11 @@ impl Connection {
 
     /// After a lost session: nothing that was known of the token is, and the next session logs in again.
     pub(super) fn forget(&self) {
-        let idle = std::mem::take(&mut *locked(&self.idle));
+        let idle = {
+            let mut idle = locked(&self.idle);
+            idle.generation += 1;
+            std::mem::take(&mut idle.sessions)
+        };
         let anchor = locked(&self.anchor).take();
         idle.into_iter().chain(anchor).for_each(|session| self.close(session));
         locked(&self.found).clear();
@@ -152,8 +170,8 @@ impl Connection {
                 Err(TokenError::PinWrong(Arc::clone(&self.name)))
             }
             Err(other) => {
-                // What became of the PIN nobody knows: one that never worked is not tried again.
-                pin.forget_untested();
+                // What became of the PIN nobody knows, and the token may have counted a try: it is not tried again.
+                *pin = Pin::Foreign;
                 Err(failed(other))
             }
         }

@@ -11,7 +11,7 @@ use cryptoki::mechanism::kbkdf::{
     PrfDataParamType,
 };
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::{Attribute, ObjectHandle};
+use cryptoki::object::{Attribute, KeyType, ObjectHandle};
 use std::num::NonZeroUsize;
 use zeroize::Zeroizing;
 
@@ -104,14 +104,14 @@ pub(super) fn bytes(
     out: &mut [u8],
 ) -> Result<(), TokenError> {
     if let Way::Inside(form) = way {
-        let object = inside(bench, form, base, input, &template::readable(out.len()))?;
+        let object = inside(bench, form, base, input, &template::readable(KeyType::GENERIC_SECRET, out.len()))?;
         bench.read(object, out)?;
         return bench.discard(object);
     }
     for (counter, piece) in (1..=u8::MAX).zip(out.chunks_mut(BLOCK)) {
         let mut block = Zeroizing::new([0; BLOCK]);
         let last = Last::new(bench, base, input, counter)?;
-        let object = last.derive(bench, base, &template::readable(BLOCK))?;
+        let object = last.derive(bench, base, &template::readable(KeyType::GENERIC_SECRET, BLOCK))?;
         bench.read(object, block.as_mut())?;
         bench.discard(object)?;
         piece.copy_from_slice(&block[..piece.len()]);

@@ -61,6 +61,9 @@ pub enum TokenError {
         /// Why not.
         error: KeyLoadError,
     },
+    /// No token has an empty PIN: it would cost a try.
+    #[error("the PIN of {0} is empty: it is not tried")]
+    PinEmpty(Arc<TokenName>),
     /// The token says that the PIN is wrong. It is not tried again.
     #[error("{0} refused the PIN; it is not tried again")]
     PinWrong(Arc<TokenName>),
@@ -175,6 +178,33 @@ impl TokenError {
     pub(super) fn is_stale(&self) -> bool {
         let stale = [RvError::ObjectHandleInvalid, RvError::KeyHandleInvalid, RvError::WrappingKeyHandleInvalid];
         self.code().is_some_and(|code| stale.contains(&code))
+    }
+
+    /// Whether the token says that it does not allow something, or does not know it. Anything else leaves open whether
+    /// it does.
+    pub(super) fn is_refusal(&self) -> bool {
+        use RvError as Rv;
+        let Self::Call { code, .. } = self else { return false };
+        matches!(
+            code,
+            Rv::ActionProhibited
+                | Rv::AttributeReadOnly
+                | Rv::AttributeSensitive
+                | Rv::AttributeTypeInvalid
+                | Rv::AttributeValueInvalid
+                | Rv::FunctionNotSupported
+                | Rv::KeyFunctionNotPermitted
+                | Rv::KeyNotWrappable
+                | Rv::KeyTypeInconsistent
+                | Rv::KeyUnextractable
+                | Rv::MechanismInvalid
+                | Rv::MechanismParamInvalid
+                | Rv::TemplateInconsistent
+                | Rv::UnwrappingKeyTypeInconsistent
+                // What Kryoptic says to a wrapping key that is not trusted.
+                | Rv::WrappingKeyHandleInvalid
+                | Rv::WrappingKeyTypeInconsistent
+        )
     }
 
     /// Whether the token takes no key with such attributes.

@@ -63,8 +63,12 @@ impl Module {
     /// [`TokenError::NoModule`], [`TokenError::Load`].
     pub fn load(uri: &Uri) -> Result<Arc<Self>, TokenError> {
         let named = uri.module().ok_or_else(|| TokenError::NoModule(Box::new(uri.clone())))?;
-        // One library by two names is initialised once all the same.
-        let path = named.canonicalize().unwrap_or_else(|_| named.clone());
+        // One library by two paths is initialised once all the same. A name is for the system's loader: what lies under
+        // it in the current directory is not meant.
+        let path = match &uri.module_path {
+            Some(path) => path.canonicalize().unwrap_or_else(|_| path.clone()),
+            None => named.clone(),
+        };
         let mut modules = locked(&MODULES);
         if let Some(module) = modules.get(&path) {
             return Ok(Arc::clone(module));

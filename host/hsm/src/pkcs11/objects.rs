@@ -53,6 +53,7 @@ impl Found {
     /// What the key is: `None` where its attributes bind it to no purpose.
     pub(super) fn spec(&self) -> Option<KeySpec> {
         let (purpose, object) = match self {
+            Self::One(object) if object.is_part() => return None,
             Self::One(object) => (object.usage.purpose(object.key_type?)?, object),
             Self::Set(set) => (Purpose::Card, &set.enc),
         };
@@ -60,16 +61,20 @@ impl Found {
         Some(KeySpec { purpose, key_type: object.key_type?, portable })
     }
 
-    /// Whether anybody who is logged in can read it.
-    pub(super) fn is_readable(&self) -> bool {
-        self.objects().iter().any(|object| !object.sensitive)
+    /// Whether anybody who is logged in can read it, or have it wrapped under a key of his own. A card's set has to be
+    /// extractable, for PUT KEY.
+    pub(super) fn is_exposed(&self) -> bool {
+        match self {
+            Self::One(object) => !object.sensitive || (object.extractable && !object.with_trusted),
+            Self::Set(set) => set.iter().any(|object| !object.sensitive),
+        }
     }
 
     /// The three of a card, where they are what they are called.
     fn set(parts: KeySet<Object>) -> Option<Self> {
         let KeySet { enc, mac, dek } = &parts;
         let derive = |object: &Object| object.usage == Usage::DERIVE;
-        let fit = derive(enc) && derive(mac) && dek.usage.wrap && dek.usage.derive;
+        let fit = derive(enc) && derive(mac) && dek.usage == Usage::CARD_DEK;
         let alike = enc.key_type.is_some() && enc.key_type == mac.key_type && enc.key_type == dek.key_type;
         (fit && alike).then_some(Self::Set(parts))
     }
@@ -161,6 +166,11 @@ impl Filter {
 }
 
 impl Object {
+    /// Whether its label says that it is one of a card's three.
+    fn is_part(&self) -> bool {
+        PARTS.iter().any(|part| self.label.ends_with(part))
+    }
+
     fn read(bench: &Bench, handle: ObjectHandle) -> Result<Self, TokenError> {
         let wanted = [
             AttributeType::Label,

@@ -57,6 +57,9 @@ impl Pin {
         }
         let read = source.read(&format!("PIN of {name}"), prompt);
         let mut read = read.map_err(|error| TokenError::Pin { token: Arc::clone(name), error })?;
+        if read.is_empty() {
+            return Err(TokenError::PinEmpty(Arc::clone(name)));
+        }
         let pin = RawAuthPin::new(Box::new(std::mem::take(&mut *read)));
         Ok(Self::Typed { pin, worked: false, last_try })
     }

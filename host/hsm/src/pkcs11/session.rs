@@ -2,7 +2,6 @@
 
 use super::bench::Bench;
 use super::error::TokenError;
-use super::module::locked;
 use cardwright_proto::block::{BLOCK, Block};
 use cardwright_proto::scp::{CipherFailed, SessionCipher};
 use cryptoki::mechanism::Mechanism;
@@ -10,7 +9,6 @@ use cryptoki::object::ObjectHandle;
 use zeroize::Zeroizing;
 
 /// S-ENC, S-MAC and S-RMAC as handles. They are destroyed when this is dropped.
-#[derive(Debug)]
 pub struct TokenSession {
     bench: Bench,
     enc: ObjectHandle,
@@ -20,16 +18,21 @@ pub struct TokenSession {
     message: Zeroizing<Vec<u8>>,
 }
 
+impl std::fmt::Debug for TokenSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenSession").field("token", &self.bench.connection.name).finish_non_exhaustive()
+    }
+}
+
 impl TokenSession {
     pub(super) fn new(bench: Bench, enc: ObjectHandle, mac: ObjectHandle, rmac: ObjectHandle) -> Self {
         Self { bench, enc, mac, rmac, message: Zeroizing::new(Vec::new()) }
     }
 
-    /// The port has no room for the cause: it goes to the log, and to whoever asks the token for it.
-    fn report<T>(&self, result: Result<T, TokenError>) -> Result<T, CipherFailed> {
+    /// The port has no room for the cause: it goes to the log.
+    fn report<T>(result: Result<T, TokenError>) -> Result<T, CipherFailed> {
         result.map_err(|error| {
             tracing::warn!(%error, "session keys in a token failed");
-            *locked(&self.bench.connection.failure) = Some(error);
             CipherFailed
         })
     }
@@ -51,7 +54,7 @@ impl TokenSession {
             let wrong = |mac: Vec<u8>| self.bench.nonsense(format!("a CMAC of {} bytes", mac.len()));
             Block::try_from(mac).map_err(wrong)
         });
-        self.report(mac)
+        Self::report(mac)
     }
 
     /// A ciphertext or plaintext as long as what it came from.
@@ -86,7 +89,7 @@ impl SessionCipher for TokenSession {
     /// operation does both.
     fn encrypt(&mut self, counter: Block, data: &mut [u8]) -> Result<(), CipherFailed> {
         self.lay(&[&counter, data]);
-        let encrypted = self.report(self.cbc_encrypt(&self.message))?;
+        let encrypted = Self::report(self.cbc_encrypt(&self.message))?;
         data.copy_from_slice(&encrypted[BLOCK..]);
         Ok(())
     }
@@ -98,7 +101,7 @@ impl SessionCipher for TokenSession {
             block
         });
         let decrypted = iv.and_then(|iv| self.cbc_decrypt(iv, data));
-        data.copy_from_slice(&self.report(decrypted)?);
+        data.copy_from_slice(&Self::report(decrypted)?);
         Ok(())
     }
 }

@@ -5,8 +5,9 @@ use super::capabilities::Capabilities;
 use super::card_keys::{custody, kcv};
 use super::derive::Way;
 use super::error::TokenError;
+use super::hardening;
 use super::module::locked;
-use super::objects::{Found, Object, PARTS};
+use super::objects::{Filter, Found, Object, PARTS};
 use super::template::{self, Guard, Usage};
 use super::{Token, failed};
 use cardwright_keys::key::{Algorithm, KeyMaterial, SecretKey};
@@ -17,6 +18,7 @@ use cardwright_proto::gp::key::{Kcv, KeySet};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::ekdf::AesCbcDeriveParams;
 use cryptoki::object::{Attribute, KeyType as CkKeyType, ObjectHandle};
+use std::cell::Cell;
 use std::sync::Arc;
 
 impl Store for Token {
@@ -34,7 +36,7 @@ impl Store for Token {
     }
 
     fn import(&mut self, name: &Name, spec: KeySpec, material: &KeyMaterial) -> Result<KeyInfo, VaultError> {
-        let length = VaultError::Unable { what: "import the key", reason: "it is not as long as its type says" };
+        let length = VaultError::Unfit("it is longer or shorter than a key of its type");
         if material.key_len() != spec.key_type.key_len() {
             return Err(length);
         }
@@ -42,12 +44,19 @@ impl Store for Token {
     }
 
     fn destroy(&mut self, name: &Name) -> Result<(), VaultError> {
+        // A second try that finds nothing is the end of the first one.
+        let begun = Cell::new(false);
         self.again(|| {
             let bench = Bench::new(&self.connection).map_err(failed)?;
             locked(&self.connection.found).clear();
             let mut objects = self.filter.everything(&bench, name).map_err(failed)?;
-            if objects.is_empty() {
-                return Err(VaultError::UnknownKey(name.to_string()));
+            match (objects.is_empty(), begun.get()) {
+                (true, true) => return Ok(()),
+                (true, false) => return Err(VaultError::UnknownKey(name.to_string())),
+                (false, _) => {}
+            }
+            if PARTS.iter().any(|part| name.as_str().ends_with(part)) {
+                return Err(VaultError::Unfit("it is one of a card's three keys: name the set, without the ending"));
             }
             for object in &objects {
                 let count = objects.iter().filter(|other| other.label == object.label).count();
@@ -58,6 +67,7 @@ impl Store for Token {
             }
             // SoftHSM 2.6.1 mixes up handles after a destroy: what is left is found again.
             while let Some(Object { handle, label, .. }) = objects.first() {
+                begun.set(true);
                 bench.call(|session| session.destroy_object(*handle)).map_err(failed)?;
                 locked(&self.connection.found).clear();
                 let left = self.filter.everything(&bench, name).map_err(failed)?;
@@ -80,7 +90,15 @@ struct Part<'a> {
 }
 
 fn parts<'a>(name: &Name, spec: KeySpec, material: Option<&'a KeyMaterial>) -> Result<Vec<Part<'a>>, VaultError> {
-    let refuse = |reason| VaultError::Unable { what: "make such a key", reason };
+    let refuse = VaultError::Unfit;
+    if spec.purpose == Purpose::Card && spec.portable {
+        return Err(refuse(
+            "PUT KEY wraps a card's keys under the card's own Key-DEK, which no security officer trusts",
+        ));
+    }
+    if PARTS.iter().any(|part| name.as_str().ends_with(part)) {
+        return Err(refuse("names that end in .enc, .mac and .dek are those of a card's three keys"));
+    }
     let set = match material {
         None => None,
         Some(KeyMaterial::One(key)) if spec.purpose == Purpose::Card => Some(KeySet { enc: key, mac: key, dek: key }),
@@ -118,6 +136,12 @@ impl Token {
     /// instead.
     fn make(&self, name: &Name, spec: KeySpec, material: Option<&KeyMaterial>) -> Result<KeyInfo, VaultError> {
         let parts = parts(name, spec, material)?;
+        if self.filter != Filter::default() {
+            return Err(VaultError::Unable {
+                what: "make a key",
+                reason: "its URI narrows it to objects that there are: leave out object= and id=",
+            });
+        }
         let (capabilities, id) = self.again(|| {
             let bench = Bench::new(&self.connection).map_err(failed)?;
             let capabilities = self.capabilities_on(&bench).map_err(failed)?;
@@ -132,7 +156,12 @@ impl Token {
         let made = self.make_parts(&capabilities, spec, &id, &parts).and_then(|()| {
             let bench = Bench::new(&self.connection)?;
             let found = self.filter.find(&bench, name)?;
-            let found = found.filter(|found| found.spec() == Some(spec));
+            let as_asked = |found: &Found| {
+                let kept =
+                    |object: &Object| guard(spec).is_kept(object.sensitive, object.extractable, object.with_trusted);
+                found.spec() == Some(spec) && found.objects().into_iter().all(kept)
+            };
+            let found = found.filter(as_asked);
             let found = found.ok_or_else(|| bench.nonsense("a new key that is not what was asked for"))?;
             info(&bench, &capabilities, name.clone(), &found)
         });
@@ -157,14 +186,13 @@ impl Token {
             && matches!(capabilities.kdf3, Some(Way::Inside(_)));
         for Part { label, usage, value } in parts {
             let value = value.map(SecretKey::expose);
-            let template = template::token_key(label, id, spec.key_type, *usage, guard(spec), value)
-                .with(insists.then(template::derive_sensitive));
-            let hardened = template.clone().with(template::hardening());
-            let made = match create(&bench, spec.key_type, value.is_some(), &hardened) {
-                Err(error) if error.is_template() => create(&bench, spec.key_type, value.is_some(), &template),
-                made => made,
-            };
-            made?;
+            let template = template::token_key(label, id, spec.key_type, *usage, guard(spec), value);
+            let (_, refused) = hardening::most(&hardening::of(*usage, insists), |more| {
+                create(&bench, spec.key_type, value.is_some(), &template.clone().with(more))
+            })?;
+            for attribute in refused {
+                tracing::warn!(key = %label, attribute, token = %bench.connection.name, "the token refuses this attribute");
+            }
         }
         Ok(())
     }
@@ -218,7 +246,9 @@ fn able(capabilities: &Capabilities, spec: KeySpec) -> Result<(), VaultError> {
 
 fn info(bench: &Bench, capabilities: &Capabilities, name: Name, found: &Found) -> Result<KeyInfo, TokenError> {
     let spec = found.spec().ok_or_else(|| bench.nonsense("attributes that have changed"))?;
+    let derives = found.objects().iter().all(|object| object.usage.derive);
     let kcvs = match found {
+        _ if derives && !capabilities.kcv => None,
         Found::One(object) => single_kcv(bench, object, spec)?.map(Kcvs::One),
         Found::Set(set) => Some(Kcvs::Set(set.as_ref().try_map(|object| kcv(bench, object.handle))?)),
     };

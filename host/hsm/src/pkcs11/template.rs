@@ -87,6 +87,12 @@ pub(super) enum Guard {
 }
 
 impl Guard {
+    /// Whether a key with these attributes is kept so.
+    pub(super) const fn is_kept(self, sensitive: bool, extractable: bool, with_trusted: bool) -> bool {
+        let trusted = with_trusted || !matches!(self, Self::Portable);
+        sensitive != matches!(self, Self::Readable) && extractable != matches!(self, Self::Inside) && trusted
+    }
+
     fn attributes(self) -> Vec<Attribute> {
         let mut attributes = vec![
             Attribute::Sensitive(!matches!(self, Self::Readable)),
@@ -100,8 +106,15 @@ impl Guard {
 }
 
 /// Attributes for a call. A value among them is wiped on drop.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Template(Vec<Attribute>);
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let types = self.0.iter().map(Attribute::attribute_type);
+        f.debug_list().entries(types).finish()
+    }
+}
 
 impl Template {
     fn key(key_type: CkKeyType, usage: Usage, guard: Guard) -> Self {
@@ -145,8 +158,8 @@ pub(super) fn session_key(len: usize, usage: Usage, guard: Guard) -> Template {
 }
 
 /// Derived bytes that are to be read.
-pub(super) fn readable(len: usize) -> Template {
-    let template = Template::key(CkKeyType::GENERIC_SECRET, Usage::NONE, Guard::Readable);
+pub(super) fn readable(key_type: CkKeyType, len: usize) -> Template {
+    let template = Template::key(key_type, Usage::NONE, Guard::Readable);
     template.with([Attribute::Token(false), length(len)])
 }
 
@@ -186,11 +199,6 @@ pub(super) fn token_key(
         Attribute::Id(id.to_vec()),
     ]);
     template.with(size)
-}
-
-/// What makes a token's key harder to weaken, where the token knows of it: neither changed nor copied.
-pub(super) fn hardening() -> [Attribute; 2] {
-    [Attribute::Modifiable(false), Attribute::Copyable(false)]
 }
 
 /// CKA_DERIVE_TEMPLATE {CKA_SENSITIVE}: what is derived from the key can never be read.

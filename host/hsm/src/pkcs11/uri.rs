@@ -152,6 +152,14 @@ fn class(name: &str, value: &str) -> Result<Class, UriError> {
         .ok_or_else(|| UriError::Value(name.to_owned(), "public, private, cert, secret-key and data are"))
 }
 
+/// The loader takes a name with a `/` for a path, which is what `module-path` is for.
+fn library(name: &str, value: String) -> Result<String, UriError> {
+    if value.is_empty() || value.contains(['/', '\0']) || value.contains("..") {
+        return Err(UriError::Value(name.to_owned(), "it is no name of a library: a file is named by module-path"));
+    }
+    Ok(value)
+}
+
 fn set<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), UriError> {
     match place.replace(value) {
         None => Ok(()),
@@ -185,7 +193,7 @@ impl Uri {
         let text = || text(name, value, QUERY);
         match name {
             "pin-source" => set(name, &mut self.pin_source, text()?),
-            "module-name" => set(name, &mut self.module_name, text()?),
+            "module-name" => set(name, &mut self.module_name, library(name, text()?)?),
             "module-path" => set(name, &mut self.module_path, text()?.into()),
             "pin-value" => Err(UriError::PinValue),
             // RFC 7512, 2.4: what a reader does not know in the query is passed over, unlike in the path.

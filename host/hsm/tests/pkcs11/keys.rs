@@ -1,12 +1,14 @@
 //! Keys made in a token, listed, destroyed; and what they can be used for.
 
 use super::{AES, Kind, PIN, Rig, SO_PIN, import_master, name, random_key, random_set, spec};
+use cardwright_hsm::pkcs11::probe::{Class, Profile, Verdict};
 use cardwright_hsm::pkcs11::{Token, TokenError};
 use cardwright_keys::key::{Algorithm, KeyMaterial, SecretKey};
 use cardwright_keys::keyref::Scheme;
 use cardwright_keys::vault::{Custody, Kcvs, KeySpec, KeyType, Purpose, Store, VaultError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::ekdf::AesCbcDeriveParams;
+use cryptoki::mechanism::misc::KeyDerivationStringData;
 use cryptoki::object::{Attribute, AttributeType, KeyType as CkKeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
@@ -44,7 +46,7 @@ pub(crate) fn life(kind: Kind) {
             made.push(token.generate(&name(&format!("card-{key_type}")), spec(Purpose::Card, key_type)).unwrap());
         } else {
             let refused = token.generate(&name("card"), spec(Purpose::Card, key_type));
-            assert!(matches!(refused, Err(VaultError::Unable { .. })), "{refused:?}");
+            assert!(matches!(refused, Err(VaultError::Unfit(_))), "{refused:?}");
         }
     }
     made.sort_by(|a, b| a.name.cmp(&b.name));
@@ -84,9 +86,16 @@ pub(crate) fn check_values(kind: Kind) {
     let info = token.import(&name("set"), spec(Purpose::Card, KeyType::Aes256), &KeyMaterial::Set(set)).unwrap();
     assert_eq!(info.kcvs, Some(expected));
     let long = token.import(&name("x"), spec(Purpose::Card, KeyType::Aes128), &KeyMaterial::One(random_key(32)));
-    assert!(matches!(long, Err(VaultError::Unable { .. })), "{long:?}");
+    assert!(matches!(long, Err(VaultError::Unfit(_))), "{long:?}");
     let three = token.import(&name("x"), spec(Purpose::Master, KeyType::Aes128), &KeyMaterial::Set(random_set(16)));
-    assert!(matches!(three, Err(VaultError::Unable { .. })), "{three:?}");
+    assert!(matches!(three, Err(VaultError::Unfit(_))), "{three:?}");
+    let portable = KeySpec { portable: true, ..spec(Purpose::Card, KeyType::Aes128) };
+    let portable = token.generate(&name("x"), portable);
+    assert!(matches!(portable, Err(VaultError::Unfit(_))), "{portable:?}");
+    let part = token.generate(&name("set.enc"), spec(Purpose::Master, KeyType::Aes128));
+    assert!(matches!(part, Err(VaultError::Unfit(_))), "{part:?}");
+    let part = token.destroy(&name("set.enc"));
+    assert!(matches!(part, Err(VaultError::Unfit(_))), "{part:?}");
 }
 
 /// A key does what it is for. The token itself refuses the rest, whoever asks.
@@ -152,6 +161,8 @@ pub(crate) fn masters(kind: Kind) {
         ];
         assert_eq!(text, format!("{expected:?}"));
         assert!(session.get_attributes(key, &[AttributeType::Value]).unwrap().is_empty());
+        let allowed = session.get_attributes(key, &[AttributeType::AllowedMechanisms]).unwrap();
+        assert!(matches!(&allowed[..], [Attribute::AllowedMechanisms(two)] if two.len() == 2), "{allowed:?}");
         let readable = [
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(CkKeyType::GENERIC_SECRET),
@@ -163,6 +174,64 @@ pub(crate) fn masters(kind: Kind) {
         let derived = session.derive_key(&mechanism, key, &readable);
         assert_eq!(derived.is_err(), kind == Kind::Kryoptic, "{derived:?}");
     }
+}
+
+/// A key that derives can be copied into one that can be wrapped, by deriving: not one that the vault made.
+pub(crate) fn copies(kind: Kind) {
+    let rig = Rig::new(kind);
+    let mut token = rig.open();
+    token.generate(&name("m"), spec(Purpose::Master, KeyType::Aes128)).unwrap();
+    token.generate(&name("card"), spec(Purpose::Card, KeyType::Aes128)).unwrap();
+    let session = rig.session();
+    foreign(&session, "control", &[Attribute::Sensitive(true), Attribute::Extractable(false)]);
+    let template = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(CkKeyType::AES),
+        Attribute::ValueLen(16.into()),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(true),
+    ];
+    let known = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(CkKeyType::AES),
+        Attribute::Wrap(true),
+        Attribute::Value(vec![1; 16]),
+    ];
+    let known = session.create_object(&known).unwrap();
+    let copied = |label: &str| {
+        let mechanism = Mechanism::ConcatenateBaseAndData(KeyDerivationStringData::new(&[0; 16]));
+        let copy = session.derive_key(&mechanism, labelled(&session, label)[0], &template)?;
+        session.wrap_key(&Mechanism::AesCbc([0; 16]), known, copy)
+    };
+    // SoftHSM 2.6.1 does not have the mechanism.
+    assert_eq!(copied("control").is_ok(), kind == Kind::Kryoptic);
+    for label in ["m", "card.enc", "card.mac", "card.dek"] {
+        assert!(copied(label).is_err(), "{label} left the token");
+    }
+}
+
+/// What the probe finds. Kryoptic 1.5.4 looks at no attribute of the second key of CKM_CONCATENATE_BASE_AND_KEY.
+pub(crate) fn attacks(kind: Kind) {
+    let rig = Rig::new(kind);
+    let report = rig.open().probe().unwrap();
+    let mut works = vec!["wrap a card's new key under a known key (inherent in PUT KEY)"];
+    works.extend(match kind {
+        Kind::Kryoptic => {
+            ["derive a known key with it behind", "derive a known key with a portable master behind"].as_slice()
+        }
+        Kind::SoftHsm => ["derive a readable card key from it"].as_slice(),
+    });
+    works.sort_unstable();
+    let ended = |is: fn(&Verdict) -> bool| {
+        let mut ended: Vec<_> =
+            report.findings.iter().filter(|finding| is(&finding.verdict)).map(|finding| finding.attack).collect();
+        ended.sort_unstable();
+        ended
+    };
+    assert_eq!(ended(|verdict| *verdict == Verdict::Works), works, "{report:#?}");
+    assert_eq!(ended(|verdict| matches!(verdict, Verdict::NotTried(_))), [""; 0], "{report:#?}");
+    assert!(!report.holds(Profile::Master) && report.holds(Profile::Import));
+    assert!(report.findings.iter().filter(|finding| finding.class == Class::Import).count() > 5);
 }
 
 /// `portable` in full: the security officer's key wraps the master, another key does not.
@@ -234,6 +303,7 @@ pub(crate) fn foreign_keys(kind: Kind) {
     foreign(&session, "twice", &[&hidden[..], &[Attribute::Id(vec![2])]].concat());
     foreign(&session, "mixed", &[&hidden[..], &[Attribute::Encrypt(true)]].concat());
     foreign(&session, "clear", &[Attribute::Sensitive(false), Attribute::Extractable(true)]);
+    foreign(&session, "open", &[Attribute::Sensitive(true), Attribute::Extractable(true)]);
     foreign(&session, "half.enc", &hidden);
     let keys = |token: &Token, label: &str, scheme| token.card_keys(&name(label), scheme, &[0; 10]);
     let twice = token_error(keys(&token, "twice", Scheme::Kdf3));
@@ -244,7 +314,9 @@ pub(crate) fn foreign_keys(kind: Kind) {
     assert!(matches!(token_error(keys(&token, "half", Scheme::Plain)), TokenError::NotWhole { .. }));
     assert_eq!(keys(&token, "clear", Scheme::Kdf3).unwrap().custody(), Custody::Software);
     let listed: Vec<_> = token.list().unwrap().into_iter().map(|info| info.name.to_string()).collect();
-    assert_eq!(listed, ["clear", "half.enc"]);
+    assert_eq!(listed, ["clear", "open"]);
+    assert!(matches!(token_error(keys(&token, "half.enc", Scheme::Kdf3)), TokenError::Unbound { .. }));
+    assert_eq!(keys(&token, "open", Scheme::Kdf3).unwrap().custody(), Custody::Software);
     // By CKA_ID there is one.
     let mut by_id = rig.uri();
     by_id.id = Some(vec![2]);
@@ -257,8 +329,10 @@ pub(crate) fn foreign_keys(kind: Kind) {
     // By label no other is seen.
     let mut by_label = rig.uri();
     by_label.object = Some("clear".into());
-    let other = Token::open(&by_label, Default::default(), &mut typing).unwrap();
+    let mut other = Token::open(&by_label, Default::default(), &mut typing).unwrap();
     assert_eq!(other.list().unwrap().len(), 1);
+    let narrow = other.generate(&name("new"), spec(Purpose::Master, KeyType::Aes128));
+    assert!(matches!(narrow, Err(VaultError::Unable { .. })), "{narrow:?}");
     token.destroy(&name("half")).unwrap();
     assert!(labelled(&session, "half.enc").is_empty());
 }

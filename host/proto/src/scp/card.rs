@@ -11,6 +11,7 @@ use super::messaging::Channel;
 use super::{Options, ScpError, SecurityLevel, SessionCipher, Token};
 use crate::apdu::Command;
 use crate::apdu::class::Class;
+use crate::block::wiped;
 use crate::gp::external_authenticate::ExternalAuthenticate;
 use crate::gp::initialize_update::Initialized;
 use crate::status::StatusWord;
@@ -57,8 +58,8 @@ impl CardHello {
         let Self { kdd, kvn, options, challenge, counter } = self;
         let mode = options.mode();
         let context = Context::session(host, &challenge);
-        let card_cryptogram = cryptogram(&mut cipher, Constant::CardCryptogram, &context, mode)?;
-        let host_cryptogram = cryptogram(&mut cipher, Constant::HostCryptogram, &context, mode)?;
+        let mut make = |which| wiped(|| cryptogram(&mut cipher, which, &context, mode));
+        let (card_cryptogram, host_cryptogram) = (make(Constant::CardCryptogram)?, make(Constant::HostCryptogram)?);
         Initialized { kdd, kvn, options, challenge, cryptogram: card_cryptogram, counter }.encode_into(out);
         let channel = Box::new(Channel::new(cipher, mode, SecurityLevel::NONE));
         Ok(AwaitAuthentication { channel, options, host_cryptogram })
@@ -84,7 +85,7 @@ impl<C: SessionCipher> AwaitAuthentication<C> {
         let (cryptogram, mac) = command.data.split_at_checked(len).ok_or(ScpError::CommandMac)?;
         let expected = ExternalAuthenticate::new(level, &self.host_cryptogram);
         let header = [class.mac_byte(), command.header.ins, command.header.p1, command.header.p2];
-        let expected_mac = self.channel.command_mac(header, &[expected.lc()], cryptogram)?;
+        let expected_mac = wiped(|| self.channel.command_mac(header, &[expected.lc()], cryptogram))?;
         let good = self.host_cryptogram.bytes().ct_eq(cryptogram) & expected_mac[..len].ct_eq(mac);
         if !bool::from(good) {
             return Err(ScpError::CommandMac);

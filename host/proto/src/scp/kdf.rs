@@ -109,13 +109,7 @@ fn fill(key: &mut CmacKey, constant: Constant, context: &Context, out: &mut [u8]
 /// # Errors
 /// [`KeyLength`]
 pub fn session_enc(key_enc: &[u8], context: &Context) -> Result<AesKey, KeyLength> {
-    wiped(|| {
-        let mut from = CmacKey::expand(key_enc)?;
-        let mut key = Zeroizing::new([0; 32]);
-        let key = key.get_mut(..key_enc.len()).ok_or(KeyLength(key_enc.len()))?;
-        fill(&mut from, Constant::SEnc, context, key);
-        AesKey::expand(key)
-    })
+    wiped(|| make_enc(key_enc, context))
 }
 
 /// S-MAC and S-RMAC (AmdD 6.2.1) from the static Key-MAC, as long as it.
@@ -123,15 +117,27 @@ pub fn session_enc(key_enc: &[u8], context: &Context) -> Result<AesKey, KeyLengt
 /// # Errors
 /// [`KeyLength`]
 pub fn session_macs(key_mac: &[u8], context: &Context) -> Result<(CmacKey, CmacKey), KeyLength> {
-    wiped(|| {
-        let mut from = CmacKey::expand(key_mac)?;
-        let mut key = Zeroizing::new([0; 32]);
-        let key = key.get_mut(..key_mac.len()).ok_or(KeyLength(key_mac.len()))?;
-        fill(&mut from, Constant::SMac, context, key);
-        let mac = CmacKey::expand(key)?;
-        fill(&mut from, Constant::SRmac, context, key);
-        Ok((mac, CmacKey::expand(key)?))
-    })
+    wiped(|| make_macs(key_mac, context))
+}
+
+/// [`session_enc`], for a caller that wipes the stack itself.
+pub(super) fn make_enc(key_enc: &[u8], context: &Context) -> Result<AesKey, KeyLength> {
+    let mut from = CmacKey::expand(key_enc)?;
+    let mut key = Zeroizing::new([0; 32]);
+    let key = key.get_mut(..key_enc.len()).ok_or(KeyLength(key_enc.len()))?;
+    fill(&mut from, Constant::SEnc, context, key);
+    AesKey::expand(key)
+}
+
+/// [`session_macs`], for a caller that wipes the stack itself.
+pub(super) fn make_macs(key_mac: &[u8], context: &Context) -> Result<(CmacKey, CmacKey), KeyLength> {
+    let mut from = CmacKey::expand(key_mac)?;
+    let mut key = Zeroizing::new([0; 32]);
+    let key = key.get_mut(..key_mac.len()).ok_or(KeyLength(key_mac.len()))?;
+    fill(&mut from, Constant::SMac, context, key);
+    let mac = CmacKey::expand(key)?;
+    fill(&mut from, Constant::SRmac, context, key);
+    Ok((mac, CmacKey::expand(key)?))
 }
 
 /// SP 800-108 in counter mode with any fixed data around a one-byte counter: fills `out` (at most 255 blocks) with

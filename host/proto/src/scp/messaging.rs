@@ -3,7 +3,7 @@
 use super::{Mode, ScpError, SecurityLevel, SessionCipher};
 use crate::apdu::class::Class;
 use crate::apdu::{ApduError, Command, LcField, Response};
-use crate::block::{BLOCK, Block};
+use crate::block::{BLOCK, Block, wiped};
 use crate::status::StatusWord;
 use alloc::vec::Vec;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -35,6 +35,10 @@ impl<C: SessionCipher> Channel<C> {
 
     /// Host: writes the protected command to `out`, which is cleared first.
     pub(super) fn wrap_command(&mut self, command: &Command<'_>, out: &mut Vec<u8>) -> Result<(), ScpError> {
+        wiped(|| self.protect_command(command, out))
+    }
+
+    fn protect_command(&mut self, command: &Command<'_>, out: &mut Vec<u8>) -> Result<(), ScpError> {
         out.clear();
         let class = Class::parse(command.header.cla)?;
         if class.secured {
@@ -78,6 +82,10 @@ impl<C: SessionCipher> Channel<C> {
 
     /// Host: checks and decrypts a response in place.
     pub(super) fn unwrap_response<'r>(&mut self, raw: &'r mut [u8]) -> Result<Response<'r>, ScpError> {
+        wiped(|| self.check_response(raw))
+    }
+
+    fn check_response<'r>(&mut self, raw: &'r mut [u8]) -> Result<Response<'r>, ScpError> {
         let Response { data, sw } = Response::parse(raw)?;
         let len = data.len();
         if self.level.c_mac() && sw.ends_session() {
@@ -102,6 +110,10 @@ impl<C: SessionCipher> Channel<C> {
 
     /// Card: checks and decrypts a command in place; the class byte comes back without secure messaging.
     pub(super) fn unwrap_command<'r>(&mut self, raw: &'r mut [u8]) -> Result<Command<'r>, ScpError> {
+        wiped(|| self.check_command(raw))
+    }
+
+    fn check_command<'r>(&mut self, raw: &'r mut [u8]) -> Result<Command<'r>, ScpError> {
         let Command { mut header, data, ne, form } = Command::parse(raw)?;
         let class = Class::parse(header.cla)?;
         self.count()?;
@@ -128,6 +140,10 @@ impl<C: SessionCipher> Channel<C> {
 
     /// Card: protects a response in place. `response` holds the plain data, and afterwards data, MAC, status word.
     pub(super) fn wrap_response(&mut self, response: &mut Vec<u8>, sw: StatusWord) -> Result<(), ScpError> {
+        wiped(|| self.protect_response(response, sw))
+    }
+
+    fn protect_response(&mut self, response: &mut Vec<u8>, sw: StatusWord) -> Result<(), ScpError> {
         if self.level.r_mac() && sw.carries_rmac() {
             if self.level.r_enc() && !response.is_empty() {
                 response.push(0x80);

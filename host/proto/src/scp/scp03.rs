@@ -12,6 +12,7 @@ use super::messaging::Channel;
 use super::{CipherFailed, Mode, ScpError, SecurityLevel, SessionCipher, Token};
 use crate::apdu::class::Class;
 use crate::apdu::{ApduError, Command, Header, Response};
+use crate::block::wiped;
 use crate::gp::external_authenticate::ExternalAuthenticate;
 use crate::gp::initialize_update::{InitializeUpdate, Initialized};
 use alloc::boxed::Box;
@@ -125,7 +126,7 @@ impl NeedKeys {
     /// # Errors
     /// [`CipherFailed`] where the session keys' keeper fails.
     pub fn try_keys<C: SessionCipher>(&self, cipher: &mut C, expected: Option<&Token>) -> Result<Match, CipherFailed> {
-        let cryptogram = self.cryptogram(cipher, Constant::CardCryptogram)?;
+        let cryptogram = wiped(|| self.cryptogram(cipher, Constant::CardCryptogram))?;
         let key_enc =
             expected.filter(|_| self.card.options.pseudo_random()).map(|token| same(token, &self.card.challenge));
         Ok(Match { key_mac: same(&cryptogram, &self.card.cryptogram), key_enc })
@@ -138,6 +139,15 @@ impl NeedKeys {
     /// kind of check is not the kind of challenge that the card announces), [`ScpError::Counter`],
     /// [`ScpError::Cipher`].
     pub fn authenticate<C: SessionCipher>(
+        self,
+        cipher: C,
+        check: ChallengeCheck,
+        level: SecurityLevel,
+    ) -> Result<AwaitExtAuth<C>, ScpError> {
+        wiped(|| self.check_and_prepare(cipher, check, level))
+    }
+
+    fn check_and_prepare<C: SessionCipher>(
         self,
         mut cipher: C,
         check: ChallengeCheck,

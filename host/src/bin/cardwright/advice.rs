@@ -194,7 +194,7 @@ impl Failure {
             Self::Link(_) | Self::CardTorn => 3,
             Self::Refused(_) => 4,
             Self::NoCandidate => 5,
-            Self::KeyLoad(KeyLoadError::Exists(_)) => 2,
+            Self::KeyLoad(KeyLoadError::Exists(_) | KeyLoadError::InVault(_)) => 2,
             Self::ShareFile(ShareFileError::File(_)) | Self::KeyLoad(_) => 8,
             Self::ShareFile(_) => 2,
             Self::NotWritten(_) => 8,

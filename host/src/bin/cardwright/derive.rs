@@ -1,14 +1,15 @@
 //! `cardwright key derive`: what a diversification makes of a key, in check values.
 
 use crate::advice::Failure;
-use crate::args::DeriveArgs;
+use crate::args::{DeriveArgs, KeyText};
 use crate::config::Settings;
 use crate::setup::Terminal;
 use crate::{output, setup};
 use cardwright_hsm::SecretSource;
-use cardwright_keys::diversify::{self, Inputs, KeyUse, Method, Secret};
-use cardwright_keys::keyref::{KeyRef, Scheme, Source};
-use cardwright_keys::vault::{Custody, Vault};
+use cardwright_keys::diversify::{self, Inputs, KeyUse, Method, Prf, Secret};
+use cardwright_keys::key::Algorithm;
+use cardwright_keys::keyref::{KeyRef, Scheme};
+use cardwright_keys::vault::{Custody, Purpose, Vault};
 use cardwright_proto::gp::key::Kcv;
 use serde_json::json;
 use std::fmt::Write;
@@ -21,7 +22,7 @@ struct Checks {
 }
 
 pub(crate) fn run(settings: &Settings, args: &DeriveArgs) -> Result<(), Failure> {
-    let inputs: Inputs = args.input.as_deref().unwrap_or_default().parse()?;
+    let inputs = inputs(args.input.as_ref())?;
     let method: Option<Method> = args.scheme.as_deref().map(str::parse).transpose()?;
     let (shown, checks) = match method {
         Some(method) if method.wants_pin() => of_pin(args, &method, &inputs)?,
@@ -66,19 +67,38 @@ fn of_key(
     };
     let checks = setup::with_keys(|| {
         let keyring = setup::load_keys(settings, [&key])?;
-        match (&method, &key.source) {
-            // A vault does this where the key is.
-            (Method::Card(scheme), Source::Vault(_)) => {
+        match &method {
+            // A token does this where the key is; its card keys are AES keys, whatever they were derived with.
+            Method::Card(scheme) if keyring.is_in_token(&key) => {
                 let key = KeyRef { scheme: *scheme, ..key.clone() };
                 let keys = keyring.card_keys(&key, &inputs.kdd()?)?;
                 let set = keyring.kcvs(&keys)?;
                 let kcvs = vec![(KeyUse::Enc, set.enc), (KeyUse::Mac, set.mac), (KeyUse::Dek, set.dek)];
                 Ok(Checks { kcvs, algorithm: "AES", custody: keyring.custody(&keys) })
             }
-            _ => in_software(&method, Secret::Keys(keyring.material(&key)?), inputs),
+            method => in_software(method, Secret::Keys(keyring.material(&key, wanted(method))?), inputs),
         }
     })?;
     Ok((key.to_string(), checks))
+}
+
+/// Inputs in clear, or where they come from: a PAN is nobody's business on a command line.
+fn inputs(given: Option<&KeyText>) -> Result<Inputs, Failure> {
+    let Some(KeyText(text)) = given else { return Ok(Inputs::default()) };
+    let Ok(source) = text.parse::<SecretSource>() else { return Ok(text.parse()?) };
+    let read = source.read("Inputs (kdd=.., pan=..)", &mut Terminal)?;
+    Ok(String::from_utf8_lossy(&read).trim().parse()?)
+}
+
+/// What a vault has to keep a key for, so that a method may have it.
+fn wanted(method: &Method) -> (Purpose, Option<Algorithm>) {
+    match method {
+        // Session keys come from a card's own.
+        Method::Scp02 => (Purpose::Card, Some(method.algorithm())),
+        // HMAC has no keys of its own type.
+        Method::Counter { layout, .. } if !matches!(layout.prf(), Prf::Cmac(_)) => (Purpose::Master, None),
+        _ => (Purpose::Master, Some(method.algorithm())),
+    }
 }
 
 fn in_software(method: &Method, secret: Secret<'_>, inputs: &Inputs) -> Result<Checks, Failure> {

@@ -90,6 +90,6 @@ fn text(report: &Report, holds: bool, args: &ProbeArgs) -> String {
         let _ = writeln!(out, "  {:<8} {:<62} {}", class.to_string(), attack, output::harmless(&verdict.to_string()));
     }
     let _ = writeln!(out, "\nprofile {}: {}", args.profile.name(), if holds { "holds" } else { "DOES NOT HOLD" });
-    out.push_str("no object was left behind\n");
+    out.push_str("only session objects were made: they ended with the session\n");
     out
 }

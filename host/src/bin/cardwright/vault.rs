@@ -31,6 +31,10 @@ impl SoftConfig {
         if let Some(key) = unlocked::key(name)? {
             return Ok(VaultFile::open_with(&self.file, key)?);
         }
+        self.open_with_passphrase(name)
+    }
+
+    fn open_with_passphrase(&self, name: &Name) -> Result<VaultFile, Failure> {
         let passphrase = passphrase(&self.source()?, &format!("Passphrase of vault {name}"))?;
         Ok(VaultFile::open(&self.file, &passphrase)?)
     }
@@ -56,19 +60,30 @@ fn soft<'s>(settings: &'s Settings, name: &Name) -> Result<&'s SoftConfig, Failu
     }
 }
 
-fn kdf(args: &KdfArgs) -> Result<Kdf, Failure> {
-    match (args.kdf, args.iterations, args.memory.or(args.passes)) {
-        (KdfName::Argon2id, None, _) => {
-            let memory_kib = args.memory.unwrap_or(64).saturating_mul(1024);
-            Ok(Kdf::Argon2id { memory_kib, passes: args.passes.unwrap_or(3), lanes: 1 })
+/// What the options say; what they leave open is as it was.
+fn kdf(args: &KdfArgs, before: Kdf) -> Result<Kdf, Failure> {
+    let start = match args.kdf {
+        None => before,
+        Some(KdfName::Argon2id) if matches!(before, Kdf::Argon2id { .. }) => before,
+        Some(KdfName::Pbkdf2) if matches!(before, Kdf::Pbkdf2HmacSha256 { .. }) => before,
+        Some(KdfName::Argon2id) => Kdf::ARGON2ID,
+        Some(KdfName::Pbkdf2) => Kdf::PBKDF2,
+    };
+    match (start, args.memory, args.passes, args.iterations) {
+        (Kdf::Argon2id { memory_kib, passes, lanes }, memory, more, None) => Ok(Kdf::Argon2id {
+            memory_kib: memory.map_or(memory_kib, |mib| mib.saturating_mul(1024)),
+            passes: more.unwrap_or(passes),
+            lanes,
+        }),
+        (Kdf::Pbkdf2HmacSha256 { iterations }, None, None, more) => {
+            Ok(Kdf::Pbkdf2HmacSha256 { iterations: more.unwrap_or(iterations) })
         }
-        (KdfName::Pbkdf2, iterations, None) => Ok(Kdf::Pbkdf2HmacSha256 { iterations: iterations.unwrap_or(600_000) }),
         _ => Err(Failure::MixedKdf),
     }
 }
 
 fn create(settings: &Settings, args: &CreateArgs) -> Result<(), Failure> {
-    let (name, kdf) = (&args.vault.vault, kdf(&args.kdf)?);
+    let (name, kdf) = (&args.vault.vault, kdf(&args.kdf, Kdf::ARGON2ID)?);
     let config = soft(settings, name)?;
     setup::with_keys(
         || Ok(VaultFile::create(&config.file, &new_passphrase(&config.source()?, name)?, kdf).map(drop)?),
@@ -83,10 +98,16 @@ fn create(settings: &Settings, args: &CreateArgs) -> Result<(), Failure> {
 }
 
 fn passwd(settings: &Settings, args: &PasswdArgs) -> Result<(), Failure> {
-    let (name, kdf) = (&args.vault.vault, kdf(&args.kdf)?);
+    let name = &args.vault.vault;
     let config = soft(settings, name)?;
     let new: SecretSource = args.new.0.parse().map_err(|_| Failure::Passphrase)?;
-    setup::with_keys(|| Ok(config.open(name)?.passwd(&new_passphrase(&new, name)?, kdf)?))?;
+    let kdf = setup::with_keys(|| {
+        // Whoever finds a vault unlocked does not lock its owner out: the present passphrase is wanted all the same.
+        let mut file = config.open_with_passphrase(name)?;
+        let kdf = kdf(&args.kdf, file.kdf())?;
+        file.passwd(&new_passphrase(&new, name)?, kdf)?;
+        Ok(kdf)
+    })?;
     if settings.json {
         return output::json(
             &json!({ "result": "passphrase-changed", "vault": name.as_str(), "kdf": kdf.to_string() }),
@@ -97,21 +118,41 @@ fn passwd(settings: &Settings, args: &PasswdArgs) -> Result<(), Failure> {
     ))
 }
 
+/// What a vault is found to be.
+struct Found {
+    keys: usize,
+    parameters: String,
+    /// For a file: how often it was written, and how many names had keys that are destroyed.
+    history: Option<(u32, usize)>,
+}
+
 fn check(settings: &Settings, args: &VaultArgs) -> Result<(), Failure> {
     let name = &args.vault;
-    let (keys, parameters) = setup::with_keys(|| match setup::open_vault(settings, name)? {
+    let found = setup::with_keys(|| match setup::open_vault(settings, name)? {
         OpenVault::File(file) => {
             let report = file.check()?;
-            Ok((report.keys.len(), format!("passphrase through {}", report.kdf)))
+            let parameters = format!("passphrase through {}", report.kdf);
+            let history = Some((report.writes, report.destroyed.len()));
+            Ok(Found { keys: report.keys.len(), parameters, history })
         }
-        OpenVault::Token(token) => Ok((token.list()?.len(), token.capabilities()?.to_string())),
+        OpenVault::Token(token) => {
+            Ok(Found { keys: token.list()?.len(), parameters: token.capabilities()?.to_string(), history: None })
+        }
     })?;
+    let Found { keys, parameters, history } = found;
     if settings.json {
-        return output::json(
-            &json!({ "vault": name.as_str(), "keys": keys, "parameters": parameters, "result": "good" }),
+        return output::json(&json!({
+            "vault": name.as_str(), "keys": keys, "parameters": parameters, "result": "good",
+            "writes": history.map(|(writes, _)| writes), "destroyed": history.map(|(_, destroyed)| destroyed),
+        }));
+    }
+    let mut out = format!("vault {name} is good: {keys} keys; {parameters}\n");
+    if let Some((writes, destroyed)) = history {
+        out += &format!(
+            "written {writes} times, {destroyed} keys destroyed; a smaller number of writes is an older copy\n"
         );
     }
-    output::text(&format!("vault {name} is good: {keys} keys; {parameters}\n"))
+    output::text(&out)
 }
 
 /// Runs a command to which the opened vault's file key is handed down.

@@ -1,7 +1,7 @@
 //! Class IMPORT: an RSA import key with the profile of the custody protocol, a known master wrapped for it, and the
 //! ways to get at that master a second time.
 
-use super::{Class, Finding, Loot, Verdict, attack};
+use super::{Answered, Class, Finding, Loot, Tried, Verdict, Weakness, any, attack};
 use crate::pkcs11::bench::Bench;
 use crate::pkcs11::error::TokenError;
 use crate::pkcs11::template::template_attribute;
@@ -24,21 +24,25 @@ pub(super) fn all(bench: &Bench) -> Result<Vec<Finding>, TokenError> {
             return Ok(vec![Finding { class: Class::Import, attack: "import a master under the profile", verdict }]);
         }
     };
-    let attack = |what, run: &dyn Fn() -> Result<Loot, TokenError>| attack(Class::Import, what, run);
+    let attack = |what, run: &dyn Fn() -> Tried| attack(Class::Import, what, run);
     Ok(vec![
         attack("decrypt the wrapped master (C_Decrypt)", &|| decrypt(bench, key, &blob))?,
         attack("unwrap it a second time, readable", &|| unwrap_readable(bench, key, &blob))?,
+        attack("unwrap it a second time, extractable, and wrap it under a known key", &|| {
+            unwrap_extractable(bench, key, &blob)
+        })?,
+        attack("unwrap it a second time as a key that encrypts or signs", &|| unwrap_used(bench, key, &blob))?,
         attack("let the import key decrypt, by changing it", &|| {
-            bench.call(|session| session.update_attributes(key, &[Attribute::Decrypt(true)]))?;
+            bench.call(|session| session.update_attributes(key, &[Attribute::Decrypt(true)])).answer()?;
             decrypt(bench, key, &blob)
         })?,
         attack("take the import key's template off, by changing it", &|| {
             let loose = template_attribute(UNWRAP_TEMPLATE, &[(AttributeType::Sensitive, false)]);
-            bench.call(|session| session.update_attributes(key, &[loose]))?;
+            bench.call(|session| session.update_attributes(key, &[loose])).answer()?;
             unwrap_readable(bench, key, &blob)
         })?,
         attack("copy the import key as one that decrypts", &|| {
-            let copy = bench.call(|session| session.copy_object(key, &[Attribute::Decrypt(true)]))?;
+            let copy = bench.call(|session| session.copy_object(key, &[Attribute::Decrypt(true)])).answer()?;
             decrypt(bench, bench.made(copy), &blob)
         })?,
     ])
@@ -51,7 +55,12 @@ fn oaep() -> Mechanism<'static> {
 
 /// Makes the import key, wraps the known master for it, and checks that the one import that is meant works.
 fn prepare(bench: &Bench) -> Result<(ObjectHandle, Vec<u8>), TokenError> {
-    let inside = [(AttributeType::Sensitive, true), (AttributeType::Extractable, false)];
+    let inside = [
+        (AttributeType::Sensitive, true),
+        (AttributeType::Extractable, false),
+        (AttributeType::Encrypt, false),
+        (AttributeType::Sign, false),
+    ];
     let public = [
         Attribute::Token(false),
         Attribute::ModulusBits(2048.into()),
@@ -87,16 +96,37 @@ fn unwrap(bench: &Bench, with: ObjectHandle, blob: &[u8], guard: &[Attribute]) -
         Attribute::Derive(true),
     ];
     template.extend_from_slice(guard);
+    let given = |usage: &Attribute| guard.iter().any(|given| given.attribute_type() == usage.attribute_type());
+    template.extend([Attribute::Encrypt(false), Attribute::Sign(false)].into_iter().filter(|usage| !given(usage)));
     bench.call(|session| session.unwrap_key(&oaep(), with, blob, &template)).map(|object| bench.made(object))
 }
 
-fn decrypt(bench: &Bench, with: ObjectHandle, blob: &[u8]) -> Result<Loot, TokenError> {
-    let clear = bench.call(|session| session.decrypt(&oaep(), with, blob))?;
+fn decrypt(bench: &Bench, with: ObjectHandle, blob: &[u8]) -> Tried {
+    let clear = bench.call(|session| session.decrypt(&oaep(), with, blob)).answer()?;
     Ok(if clear == MASTER { Loot::Key } else { Loot::Nothing("something else came out") })
 }
 
-fn unwrap_readable(bench: &Bench, with: ObjectHandle, blob: &[u8]) -> Result<Loot, TokenError> {
-    let readable = [Attribute::Sensitive(false), Attribute::Extractable(true)];
-    let key = unwrap(bench, with, blob, &readable)?;
-    bench.shown(key)
+/// Some tokens want both named, others take what is not named from the template.
+fn unwrap_readable(bench: &Bench, with: ObjectHandle, blob: &[u8]) -> Tried {
+    let (readable, extractable) = (Attribute::Sensitive(false), Attribute::Extractable(true));
+    let guards =
+        [vec![readable.clone(), extractable], vec![readable.clone(), Attribute::Extractable(false)], vec![readable]];
+    any(guards.map(|guard| move || unwrap(bench, with, blob, &guard).answer().and_then(|key| bench.shown(key))))
+}
+
+fn unwrap_extractable(bench: &Bench, with: ObjectHandle, blob: &[u8]) -> Tried {
+    let extractable = Attribute::Extractable(true);
+    let guards = [vec![Attribute::Sensitive(true), extractable.clone()], vec![extractable]];
+    any(guards
+        .map(|guard| move || unwrap(bench, with, blob, &guard).answer().and_then(|key| bench.wraps_under_known(key))))
+}
+
+fn unwrap_used(bench: &Bench, with: ObjectHandle, blob: &[u8]) -> Tried {
+    let uses: [Weakness; 2] = [(Attribute::Encrypt(true), Bench::encrypts), (Attribute::Sign(true), Bench::signs)];
+    any(uses.map(|(usage, used)| {
+        move || {
+            let guard = [Attribute::Sensitive(true), Attribute::Extractable(false), usage];
+            unwrap(bench, with, blob, &guard).answer().and_then(|key| used(bench, key))
+        }
+    }))
 }

@@ -91,7 +91,7 @@ proptest! {
         object in option::of(any::<String>()), id in option::of(any::<Vec<u8>>()),
         slot_id in option::of(any::<u64>()), library_version in option::of(any::<(u8, u8)>()),
         class in option::of(0..5_usize), pin_source in option::of(any::<String>()),
-        module_path in option::of(any::<String>()), module_name in option::of(any::<String>())
+        module_path in option::of(any::<String>()), module_name in option::of("[a-zA-Z0-9_-]{1,20}")
     ) {
         let class = class.map(|place| Class::ALL[place].0);
         let module_path = module_path.map(Into::into);

@@ -83,9 +83,10 @@ pub(crate) struct DeriveArgs {
     /// The method, with its parameters: NAME or NAME:PARAMETER=VALUE,..; left out: the one in front of KEYREF
     #[arg(long, value_name = "SCHEME")]
     pub(crate) scheme: Option<String>,
-    /// Hex, or by name, with commas between: kdd=, serial=, iin=, cin=, pan=, psn=, input=
+    /// Hex, or by name, with commas between: kdd=, serial=, iin=, cin=, pan=, psn=, input=; or where that is to be
+    /// read, which keeps a PAN off the command line: prompt, fd:N or file:PATH
     #[arg(long, value_name = "INPUT")]
-    pub(crate) input: Option<String>,
+    pub(crate) input: Option<KeyText>,
 }
 
 /// The methods, for the help text.
@@ -132,17 +133,17 @@ pub(crate) struct VaultArgs {
 /// How a passphrase becomes a key.
 #[derive(Debug, Args)]
 pub(crate) struct KdfArgs {
-    /// Key derivation from the passphrase
-    #[arg(long, value_enum, default_value_t = KdfName::Argon2id)]
-    pub(crate) kdf: KdfName,
-    /// Argon2id: MiB of memory, 19 at least [default: 64]
-    #[arg(long, value_name = "MIB")]
+    /// Key derivation from the passphrase; for a new vault argon2id, otherwise what the vault has
+    #[arg(long, value_enum)]
+    pub(crate) kdf: Option<KdfName>,
+    /// Argon2id: MiB of memory, 19 to 1024; for a new vault 64
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(19..=1024))]
     pub(crate) memory: Option<u32>,
-    /// Argon2id: passes over it, 2 at least [default: 3]
-    #[arg(long, value_name = "N")]
+    /// Argon2id: passes over it, 2 to 16; for a new vault 3
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=16))]
     pub(crate) passes: Option<u32>,
-    /// PBKDF2: iterations, 100000 at least [default: 600000]
-    #[arg(long, value_name = "N")]
+    /// PBKDF2: iterations, 100000 to 10000000; for a new vault 600000
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100_000..=10_000_000))]
     pub(crate) iterations: Option<u32>,
 }
 
