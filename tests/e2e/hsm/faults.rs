@@ -52,6 +52,85 @@ fn at_every_call(kind: Kind, fault: &str) {
     assert!(failed >= least, "only {failed} of {calls} calls mattered");
 }
 
+/// A run with one fault in it, behind the tap; what is wrong with it, or nothing.
+fn faulty(token: &Token, args: &[&str], fault: &str) -> (Desk, Outcome) {
+    let tap = token.tap().failing(fault);
+    let desk = desk_with(tap.env(), &tap.uri(), "");
+    let outcome = run(&desk, args);
+    assert!(!outcome.stderr.contains("panicked"), "{fault}: {outcome:#?}");
+    configure(&desk, &token.uri(), "");
+    (desk, outcome)
+}
+
+/// How many calls these arguments make.
+fn calls_of(token: &Token, args: &[&str]) -> u64 {
+    let tap = token.tap();
+    run(&desk_with(tap.env(), &tap.uri(), ""), args);
+    tap.count()
+}
+
+/// Of a set of three keys a killed program may leave one or two; `key destroy` clears them away, and nothing else is left.
+#[test]
+fn half_a_set_can_be_destroyed() {
+    let generate = ["key", "generate", "vault:hsm/card", "--purpose", "card", "--type", "aes128"];
+    let destroy = ["key", "destroy", "vault:hsm/card", "--yes"];
+    let Some(token) = Token::new("faults in key generate and key destroy", Kind::Kryoptic) else { return };
+    let making = calls_of(&token, &generate);
+    run(&desk_with(token.env(), &token.uri(), ""), &destroy).expect(0);
+    for fault in ["error", "kill-after"] {
+        for number in 1..=making {
+            let (desk, outcome) = faulty(&token, &generate, &format!("{number}:{fault}"));
+            let left = token.objects().len();
+            assert!(left <= 3, "{number}:{fault}: {outcome:#?}");
+            let cleared = run(&desk, &destroy);
+            assert!(
+                cleared.code() == 0 || (cleared.code() == 8 && left == 0),
+                "{number}:{fault}: {left}, {cleared:#?}"
+            );
+            assert_eq!(token.objects(), [], "{number}:{fault}: {cleared:#?}");
+        }
+        let mut number = 1;
+        loop {
+            run(&desk_with(token.env(), &token.uri(), ""), &generate).expect(0);
+            let tap_calls = calls_of_destroy(&token, &destroy, number, fault);
+            number += 1;
+            if number > tap_calls {
+                break;
+            }
+        }
+    }
+}
+
+/// Destroys with a fault, then without; gives how many calls the first had.
+fn calls_of_destroy(token: &Token, destroy: &[&str], number: u64, fault: &str) -> u64 {
+    let tap = token.tap().failing(&format!("{number}:{fault}"));
+    let desk = desk_with(tap.env(), &tap.uri(), "");
+    run(&desk, destroy);
+    configure(&desk, &token.uri(), "");
+    run(&desk, destroy);
+    assert_eq!(token.objects(), [], "{number}:{fault}");
+    tap.count()
+}
+
+/// Killed wherever it stands, the probe leaves nothing behind.
+#[test]
+fn a_killed_probe_leaves_nothing() {
+    for kind in Kind::ALL {
+        let Some(token) = Token::new(&format!("a killed probe, {kind:?}"), kind) else { continue };
+        let tap = token.tap();
+        let probe = |uri: &str, env| Desk::new().with_env(env).run(&["hsm", "probe", uri]);
+        probe(&tap.uri(), tap.env());
+        let calls = tap.count();
+        assert!(calls > 100, "{calls} calls");
+        for number in (1..=calls).step_by(7) {
+            let tap = token.tap().failing(&format!("{number}:kill-after"));
+            assert_eq!(probe(&tap.uri(), tap.env()).code(), -1, "{kind:?}, call {number}");
+            assert_eq!(token.objects(), [], "{kind:?}, call {number}");
+        }
+        println!("{kind:?}: killed at every seventh of {calls} calls, nothing was left");
+    }
+}
+
 macro_rules! faults {
     ($($name:ident: $kind:ident $fault:literal;)*) => {
         $(#[test]

@@ -46,6 +46,9 @@ pub(crate) struct TokenConfig {
     pub(crate) uri: String,
     #[serde(default)]
     pub(crate) session_keys: SessionKeys,
+    /// Log in although the token says that one more wrong PIN locks it.
+    #[serde(default)]
+    pub(crate) last_try: bool,
 }
 
 /// Where the session keys of a token's cards work.
@@ -101,7 +104,7 @@ impl TokenConfig {
             SessionKeys::Handles => pkcs11::SessionKeys::Handles,
             SessionKeys::Readable => pkcs11::SessionKeys::Readable,
         };
-        let options = TokenOptions { session_keys, last_try: false };
+        let options = TokenOptions { session_keys, last_try: self.last_try };
         Ok(Token::open(&self.uri.parse()?, options, &mut Terminal)?)
     }
 }

@@ -76,7 +76,9 @@ pub(super) fn advice_on_token(error: &TokenError) -> Option<&'static str> {
         TokenError::PinWrong(_) | TokenError::PinSpent(_) => {
             "find out the right PIN before the next try: few wrong ones in a row lock the token"
         }
-        TokenError::PinLastTry(_) => "log in once with the vendor's own tool, with a PIN that is right beyond doubt",
+        TokenError::PinLastTry(_) => {
+            "log in once with the vendor's own tool; or, with a PIN that is right beyond doubt, put last-try = true into the vault's section"
+        }
         TokenError::Ambiguous { .. } => "name the one that is meant by its CKA_ID: add id= to the vault's URI",
         error if error.is_lost() => "check the token and its connection, then run the same command again",
         _ => return None,
