@@ -2,11 +2,11 @@
 //!
 //! Everything is a session object, so that nothing outlives the process, however it ends.
 //!
-//! - [`abilities`]: mechanisms and field layouts, each compared with what software gives.
-//! - [`master`]: what the same PIN can do to a master key.
-//! - [`copies`]: derivations that put a master's own bytes into another key.
-//! - [`card_key`]: what it can do to a card's keys on their way to the card.
-//! - [`import`]: what it can do to a key that comes in from custodians (the profile of the custody protocol).
+//! - `abilities`: mechanisms and field layouts, each compared with what software gives.
+//! - `master`: what the same PIN can do to a master key.
+//! - `copies`: derivations that put a master's own bytes into another key.
+//! - `card_key`: what it can do to a card's keys on their way to the card.
+//! - `import`: what it can do to a key that comes in from custodians (the profile of the custody protocol).
 
 mod abilities;
 mod card_key;
