@@ -21,6 +21,52 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use zeroize::Zeroizing;
 
+/// All tests, on one kind of token.
+macro_rules! tests {
+    ($kind:ident) => {
+        tests! { $kind:
+            chain::kdf3,
+            chain::card_sets,
+            chain::put_key,
+            chain::put_key_of_a_generated_set,
+            chain::threads,
+            keys::life,
+            keys::check_values,
+            keys::purposes,
+            keys::masters,
+            keys::copies,
+            keys::attacks,
+            keys::portable,
+            keys::foreign_keys,
+            keys::stale_handles,
+            login::a_wrong_pin_is_tried_once,
+            login::where_the_pin_comes_from,
+            login::the_token_is_the_one_that_was_named,
+            login::two_tokens_are_told_apart,
+            login::a_lost_login_is_made_again,
+            login::an_untested_pin_is_never_used,
+        }
+    };
+    ($kind:ident: $($module:ident::$name:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                pkcs11::run(pkcs11::Kind::$kind, concat!("with_a_token::", stringify!($name)));
+            }
+        )*
+
+        mod with_a_token {
+            $(
+                #[test]
+                #[ignore = "run by the test of the same name, in a process of its own"]
+                fn $name() {
+                    crate::pkcs11::$module::$name(crate::pkcs11::Kind::$kind);
+                }
+            )*
+        }
+    };
+}
+
 pub(crate) const SO_PIN: &str = "officer-7391";
 pub(crate) const PIN: &str = "user-580264";
 const LABEL: &str = "cardwright test; one?";
