@@ -134,12 +134,8 @@ fn list(records: &Records, file_key: &FileKey) -> Result<Vec<KeyInfo>, ContentEr
 }
 
 fn info(name: &Name, version: u32, spec: KeySpec, material: &KeyMaterial) -> Result<KeyInfo, ContentError> {
-    let kcv = |key: &cardwright_keys::key::SecretKey| key.kcv(spec.key_type.algorithm());
-    let kcvs = match material {
-        KeyMaterial::One(key) => kcv(key).map(Kcvs::One),
-        KeyMaterial::Set(set) => set.as_ref().try_map(kcv).map(Kcvs::Set),
-    };
-    let kcvs = Some(kcvs.map_err(|_| ContentError::Entry(name.clone()))?);
+    let kcvs = Kcvs::of(material, spec.key_type.algorithm()).map_err(|_| ContentError::Entry(name.clone()))?;
+    let kcvs = Some(kcvs);
     Ok(KeyInfo { name: name.clone(), spec, version: Some(version), kcvs, custody: Custody::Software })
 }
 

@@ -4,8 +4,9 @@
 //! calls a handle), for session keys over a context, for the pseudo-random challenge, for a PUT KEY block. [`Store`] is
 //! what keeps keys under names: they are made, listed, destroyed. Whatever holds keys says what never leaves it.
 
-use crate::key::{Algorithm, KeyMaterial};
+use crate::key::{Algorithm, KeyMaterial, SecretKey};
 use crate::keyref::{KeyRef, Name};
+use cardwright_proto::block::KeyLength;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_proto::gp::put_key::{BlockForm, KeyBlock};
 use cardwright_proto::scp::kdf::Context;
@@ -282,6 +283,20 @@ pub enum Kcvs {
     One(Kcv),
     /// ENC, MAC, DEK.
     Set(KeySet<Kcv>),
+}
+
+impl Kcvs {
+    /// Of keys that are at hand.
+    ///
+    /// # Errors
+    /// [`KeyLength`] where the algorithm takes no key of that length.
+    pub fn of(material: &KeyMaterial, algorithm: Algorithm) -> Result<Self, KeyLength> {
+        let kcv = |key: &SecretKey| key.kcv(algorithm);
+        match material {
+            KeyMaterial::One(key) => kcv(key).map(Self::One),
+            KeyMaterial::Set(set) => set.as_ref().try_map(kcv).map(Self::Set),
+        }
+    }
 }
 
 /// What a vault says of a key.

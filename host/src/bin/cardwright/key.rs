@@ -5,7 +5,7 @@ use crate::args::{DestroyArgs, GenerateArgs, ImportArgs, KeyCommand, KeyText, Li
 use crate::config::Settings;
 use crate::{derive, output, setup};
 use cardwright_hsm::{load_key, random_material, write_key_file};
-use cardwright_keys::key::{Algorithm, KeyMaterial, SecretKey};
+use cardwright_keys::key::Algorithm;
 use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source, VaultKey};
 use cardwright_keys::vault::{Kcvs, KeyInfo, KeySpec, Store};
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ fn generate_file(settings: &Settings, path: &Path, spec: KeySpec) -> Result<(), 
     let kcvs = setup::with_keys(|| {
         let material = random_material(spec)?;
         write_key_file(path, &material)?;
-        kcvs_of(&material, spec.key_type.algorithm()).ok_or(Failure::NoCheckValue)
+        Kcvs::of(&material, spec.key_type.algorithm()).map_err(|_| Failure::NoCheckValue)
     })?;
     let (file, algorithm) = (format!("file:{}", path.display()), spec.key_type.algorithm().name());
     if settings.json {
@@ -78,15 +78,6 @@ fn generate_file(settings: &Settings, path: &Path, spec: KeySpec) -> Result<(), 
     }
     let (file, what) = (output::harmless(&file), kcvs_text(&kcvs));
     output::text(&format!("{file} made: {} {}, mode 0600\n  KCV {what} ({algorithm})\n", spec.purpose, spec.key_type))
-}
-
-/// Check values of material outside a vault; `None` where the algorithm takes no key of that length.
-fn kcvs_of(material: &KeyMaterial, algorithm: Algorithm) -> Option<Kcvs> {
-    let kcv = |key: &SecretKey| key.kcv(algorithm).ok();
-    match material {
-        KeyMaterial::One(key) => kcv(key).map(Kcvs::One),
-        KeyMaterial::Set(set) => set.as_ref().try_map(|key| kcv(key).ok_or(())).ok().map(Kcvs::Set),
-    }
 }
 
 fn import(settings: &Settings, args: &ImportArgs) -> Result<(), Failure> {
@@ -140,7 +131,7 @@ fn show(settings: &Settings, args: &ShowArgs) -> Result<(), Failure> {
     // What is outside says not what it is for: it may be either.
     let both = setup::with_keys(|| {
         let material = load_key(&key, &mut setup::Terminal)?;
-        Ok([Algorithm::Aes, Algorithm::TripleDes].map(|algorithm| (algorithm, kcvs_of(&material, algorithm))))
+        Ok([Algorithm::Aes, Algorithm::TripleDes].map(|algorithm| (algorithm, Kcvs::of(&material, algorithm).ok())))
     })?;
     let known = both.iter().filter_map(|(algorithm, kcvs)| Some((algorithm.name(), kcvs.as_ref()?)));
     if settings.json {
