@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 scripts/tool.sh cargo-mutants 27.1.0
 export PATH="$PWD/.tools/bin:$PATH"
 cargo mutants \
-    --file 'scp*.rs' --file '**/scp/*.rs' --file 'kdf*.rs' --file 'share*.rs' --file 'journal*.rs' --file '**/journal_file/*.rs' "$@"
+    --file 'scp*.rs' --file '**/scp/*.rs' --file 'kdf*.rs' --file 'share*.rs' --file 'journal*.rs' --file '**/audit_file.rs' --file '**/audit_file/*.rs' "$@"

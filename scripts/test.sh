@@ -11,12 +11,13 @@ step 'Set-up' scripts/setup.sh test
 step 'Format' cargo fmt --all -- --check
 step 'Format outside the workspace' \
     rustfmt --check --edition 2024 tests/fuzz/src/lib.rs tests/fuzz/fuzz_targets/*.rs tests/no-std/src/*.rs \
-    tests/kryoptic/src/lib.rs tests/pkcs11-tap/src/lib.rs tests/constant-time/src/main.rs
+    tests/kryoptic/src/lib.rs tests/pkcs11-tap/src/lib.rs tests/disk-faults/src/lib.rs tests/constant-time/src/main.rs
 step 'Shell scripts' shellcheck scripts/*.sh vsmartcard-setup/*.sh applet-java/card/src/test/sh/*.sh .ci/run
 step 'Links in the documents' /usr/bin/python3 scripts/check_links.py
 step 'Lints' cargo clippy --workspace --all-targets --locked -- -D warnings
 step 'Lints of Kryoptic as a module' cargo clippy --manifest-path tests/kryoptic/Cargo.toml --release --locked -- -D warnings
 step 'Lints of the PKCS#11 tap' cargo clippy --manifest-path tests/pkcs11-tap/Cargo.toml --release --locked -- -D warnings
+step 'Lints of the disk faults' cargo clippy --manifest-path tests/disk-faults/Cargo.toml --release --locked -- -D warnings
 step 'Licences, bans, sources' cargo deny --locked check licenses bans sources
 step 'API documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps
 step 'proto without std' cargo build --manifest-path tests/no-std/Cargo.toml --locked --release

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::world::Clock;
 use cardwright_keys::audit::{AuditSink, Event};
-use cardwright_keys::journal::{CardId, Journal, JournalError, Ledger, Record};
+use cardwright_keys::journal::{CardId, Journal, JournalError, Ledger, Ledgers, OpenChange, Record};
 
 /// What is written down, and when.
 pub struct Books<'a> {
@@ -23,7 +23,7 @@ impl<'a> Books<'a> {
     /// # Errors
     /// [`Error::Journal`]: the operation stops before its effect.
     pub fn append(&mut self, records: &[Record]) -> Result<(), Error> {
-        Ok(self.journal.append(records)?)
+        Ok(self.journal.append(records, self.clock.now())?)
     }
 
     /// Tells the audit sink.
@@ -31,14 +31,24 @@ impl<'a> Books<'a> {
     /// # Errors
     /// [`Error::Journal`]
     pub fn tell(&mut self, what: &str, card: &CardId, detail: String) -> Result<(), Error> {
-        let event = Event { at: self.clock.now(), what: what.to_owned(), card: card.0.clone(), detail };
+        let event = Event { at: self.clock.now(), what: what.to_owned(), subject: card.0.clone(), detail };
         Ok(self.audit.record(&event)?)
     }
 
-    /// What the journal adds up to.
-    #[must_use]
-    pub fn ledger(&self) -> &Ledger {
-        self.journal.ledger()
+    /// What the journal says of a card.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn ledger(&self, card: &CardId) -> Result<Ledger, Error> {
+        Ok(self.journal.ledger(card)?)
+    }
+
+    /// All key changes that have not ended.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn open_changes(&self) -> Result<Vec<OpenChange>, Error> {
+        Ok(self.journal.open_changes()?)
     }
 }
 
@@ -51,17 +61,21 @@ impl std::fmt::Debug for Books<'_> {
 /// Books that end with the process: for a simulated card that ends with it too.
 #[derive(Debug, Default)]
 pub struct Memory {
-    ledger: Ledger,
+    ledgers: Ledgers,
 }
 
 impl Journal for Memory {
-    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
-        records.iter().for_each(|record| self.ledger.apply(record));
+    fn append(&mut self, records: &[Record], _: u64) -> Result<(), JournalError> {
+        records.iter().for_each(|record| self.ledgers.apply(record));
         Ok(())
     }
 
-    fn ledger(&self) -> &Ledger {
-        &self.ledger
+    fn ledger(&self, card: &CardId) -> Result<Ledger, JournalError> {
+        Ok(self.ledgers.of(card))
+    }
+
+    fn open_changes(&self) -> Result<Vec<OpenChange>, JournalError> {
+        Ok(self.ledgers.open_changes().cloned().collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::session::Initialized;
 use cardwright_keys::keyref::{KeyRef, Scheme, Source};
+use cardwright_keys::lifecycle::Use;
 use cardwright_keys::vault::{Vault, VaultError};
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_proto::scp::scp03::Match;
@@ -35,13 +36,14 @@ pub fn expand(keys: &[KeyRef]) -> Vec<KeyRef> {
     all
 }
 
-/// Tries every candidate.
+/// Tries every candidate, and of a key in a vault every version that may still be read with.
 ///
 /// # Errors
 /// [`Error::Vault`] where the vault fails for another reason than a scheme that does not fit the key.
 pub fn check<V: Vault>(initialized: &Initialized, vault: &V, candidates: &[KeyRef]) -> Result<Vec<Verdict>, Error> {
     let mut verdicts = Vec::with_capacity(candidates.len());
-    for key in candidates {
+    let versions = candidates.iter().map(|key| vault.versions(key, Use::Process)).collect::<Result<Vec<_>, _>>()?;
+    for key in versions.iter().flatten() {
         let verdict = match initialized.try_key(vault, key) {
             Ok(tried) => Verdict { key: key.clone(), kcvs: Some(tried.kcvs), matched: tried.matched },
             Err(Error::Vault(

@@ -1,5 +1,6 @@
 //! All that can go wrong in a use case. The binary turns each into an exit code and a line on what to do next.
 
+use crate::control::ControlError;
 use crate::custodian::CustodianError;
 use cardwright_keys::journal::{CardId, JournalError, SetId};
 use cardwright_keys::vault::VaultError;
@@ -50,6 +51,12 @@ pub enum Error {
     /// Journal or audit sink failed: nothing goes on without them.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The life of a key does not allow it, or others have to approve it.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// An operator's key did not sign.
+    #[error("the request could not be signed: {0}")]
+    Signer(Box<dyn std::error::Error + Send + Sync>),
     /// No randomness.
     #[error("the system's random numbers are not to be had: {0}")]
     Entropy(Box<dyn std::error::Error + Send + Sync>),

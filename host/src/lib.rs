@@ -8,22 +8,28 @@
 //! - [`card`]: one command and its whole answer, chaining and 61xx included.
 //! - [`identify`]: what a card says about itself without authentication.
 //! - [`candidates`]: which keys a card has, found out offline.
+//! - [`control`]: the life of keys: states, approvals, what is due; whom the vaults ask before each use.
+//! - [`report`]: one style for every HTML report.
 //! - [`rotate`]: the key change: durable, journaled, verified, resumable.
 //! - [`custodian`]: a share of a master key on a card, and [`share_file`], where it is kept off a card.
-//! - [`books`]: journal and audit sink as the use cases call them; [`journal_file`] is their first implementation.
+//! - [`books`]: journal and audit sink as the use cases call them. [`audit_file`]: the sink that is a file, and
+//!   [`journal_file`], what is left of the journal that was one.
 //! - [`world`]: time and randomness, which tests replace.
 //! - [`error`]: all that can go wrong, one enum.
 //!
 //! The crates below: `cardwright-proto` (bytes on the wire, no I/O), `cardwright-keys` (policy, no I/O),
 //! `cardwright-link` (readers), `cardwright-hsm` (vaults). The command line is in `src/bin/cardwright/`.
 
+pub mod audit_file;
 pub mod books;
 pub mod candidates;
 pub mod card;
+pub mod control;
 pub mod custodian;
 pub mod error;
 pub mod identify;
 pub mod journal_file;
+pub mod report;
 pub mod rotate;
 pub mod session;
 pub mod share_file;

@@ -13,6 +13,7 @@ use crate::session::{Candidate, Choices, Initialized, Opened, Session, initializ
 use crate::world::Entropy;
 use cardwright_keys::journal::{CardId, Change, OpenChange, Outcome, Record, SetId};
 use cardwright_keys::keyref::KeyRef;
+use cardwright_keys::lifecycle::Use;
 use cardwright_keys::vault::{Custody, Vault};
 use cardwright_link::Transport;
 use cardwright_proto::gp::get_data::{GetData, Object};
@@ -157,6 +158,8 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
     /// again finds out.
     pub fn run(&mut self, request: &Request) -> Result<Report, Error> {
         self.refuse_indistinct_masters(request)?;
+        // Before anything is sent: keys that may not serve spend nothing of the card.
+        self.old_keys(request)?;
         let greeting = greet(self.card, &self.choices.aid)?;
         let Survey { found, change } = self.survey(request, &greeting)?;
         match found {
@@ -166,7 +169,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
                 self.verify(initialized, candidate, change, (Path::Loaded, dek))
             }
             Found::New { initialized, new } => {
-                let how = match self.pending(&change.card).filter(|open| open.change.aims_as(&change)) {
+                let how = match self.pending(&change.card)?.filter(|open| open.change.aims_as(&change)) {
                     // The card checks each block's check value before it stores it, so that its Key-DEK is the one sent.
                     Some(open) if open.sent => (Path::Finished, Proof::AcceptedByKcv),
                     Some(_) => (Path::Finished, Proof::NotVerified),
@@ -183,12 +186,30 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
             return Ok(());
         }
         let anyone = [0; 10];
-        let key_mac = |key| Ok::<_, Error>(self.vault.kcvs(&self.vault.card_keys(key, &anyone)?)?);
-        let (old, new) = (key_mac(&request.current)?, key_mac(request.new.key())?);
-        if request.current.scheme == request.new.key().scheme && old.mac == new.mac {
-            return Err(RequestError::Indistinct.into());
+        let key_mac = |key: &KeyRef| Ok::<_, Error>(self.vault.kcvs(&self.vault.card_keys(key, &anyone)?)?);
+        let new = key_mac(request.new.key())?;
+        for old in self.old_keys(request)? {
+            if old.scheme == request.new.key().scheme && key_mac(&old)?.mac == new.mac {
+                return Err(RequestError::Indistinct.into());
+            }
         }
         Ok(())
+    }
+
+    /// What the current keys may be. Where the same key is named without a version for both, the present ones come from
+    /// another version than the new ones.
+    fn old_keys(&self, request: &Request) -> Result<Vec<KeyRef>, Error> {
+        let mut versions = self.vault.versions(&request.current, Use::Process)?;
+        let new = request.new.key();
+        if request.current.source != new.source {
+            versions.retain(|old| (old.scheme, &old.source) != (new.scheme, &new.source));
+        }
+        if versions.is_empty() {
+            // The card's keys can only be from a version that is held back.
+            self.vault.withheld(&request.current, Use::Process)?;
+            versions.push(new.clone());
+        }
+        Ok(versions)
     }
 
     /// One INITIALIZE UPDATE tells which keys the card has. A second one is needed only where a set is to be added beside
@@ -213,7 +234,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         };
         let here = initialized.kvn();
         let sent =
-            self.pending(initialized.card()).is_some_and(|open| open.sent && open.change.new.kvn == target.byte());
+            self.pending(initialized.card())?.is_some_and(|open| open.sent && open.change.new.kvn == target.byte());
         if current.kvn.is_none() && here != *target && (beside(here) || sent) {
             if let Some(initialized) = self.target_set(request, greeting)? {
                 return self.weigh(request, initialized);
@@ -226,12 +247,21 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
 
     /// Which of the two key sets the card answered with.
     fn weigh(&self, request: &Request, initialized: Initialized) -> Result<Survey<V>, Error> {
-        let old = initialized.try_key(self.vault, &request.current)?;
+        let pending = self.pending(initialized.card())?;
+        let old = match initialized.try_versions(self.vault, &self.old_keys(request)?)? {
+            Ok(old) => old,
+            // Where the card has none of them any more, the one that the change started from is on record.
+            Err(mut gone) => {
+                let started = pending.as_ref().map(|open| &open.change.old);
+                let which = gone.iter().position(|old| started.is_some_and(|set| set.is(&old.kcvs)));
+                gone.swap_remove(which.unwrap_or(0))
+            }
+        };
         let new = initialized.try_key(self.vault, request.new.key())?;
         let (here, target) = (initialized.kvn(), request.target);
         let change = Change {
             card: initialized.card().clone(),
-            old: SetId::new(self.old_kvn(request, &initialized), &old.kcvs),
+            old: SetId::new(old_kvn(request, &initialized, pending.as_ref()), &old.kcvs),
             new: SetId::new(target, &new.kcvs),
             replace: request.replace,
             kept_in: request.new.key().to_string(),
@@ -247,26 +277,16 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         } else if here == target && !request.replace && request.current.kvn.is_some_and(|kvn| kvn != here) {
             return Err(RequestError::SetExists(here).into());
         } else {
+            self.vault.withheld(&request.current, Use::Process)?;
             let tried = format!("{} or {}", request.current, request.new.key());
             return Err(Error::NoMatch { card: change.card, kvn: here, tried });
         };
         Ok(Survey { found, change })
     }
 
-    /// The number of the set that the change starts from. Where the card already answers with the target, an earlier
-    /// run knows which it was.
-    fn old_kvn(&self, request: &Request, initialized: &Initialized) -> Kvn {
-        let pending = self.pending(initialized.card());
-        let known = pending.filter(|open| open.change.new.kvn == request.target.byte());
-        known
-            .and_then(|open| Kvn::on_card(open.change.old.kvn).ok())
-            .or(request.current.kvn)
-            .unwrap_or(initialized.kvn())
-    }
-
     /// The key change of this card that the journal has open.
-    fn pending(&self, card: &CardId) -> Option<&OpenChange> {
-        self.books.ledger().open_change(card)
+    fn pending(&self, card: &CardId) -> Result<Option<OpenChange>, Error> {
+        Ok(self.books.ledger(card)?.open)
     }
 
     /// Asks for a session with the target set; `None` where the card says that it has no such set.
@@ -322,7 +342,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         }
         let old = Kvn::on_card(change.old.kvn).ok();
         let proves_old = match self.initialize(old, greeting) {
-            Ok(initialized) => initialized.try_key(self.vault, &request.current)?.matched.accepted(),
+            Ok(initialized) => initialized.try_versions(self.vault, &self.old_keys(request)?)?.is_ok(),
             Err(error) if not_there(&error) => false,
             Err(error) => return Err(error),
         };
@@ -367,7 +387,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
     /// The records that go before this change: an earlier one that certainly was not carried out is ended first.
     fn settle_pending(&self, change: &Change, abandon: bool) -> Result<Vec<Record>, Error> {
         let intent = Record::Intent(change.clone());
-        let Some(OpenChange { change: pending, sent, mismatch }) = self.pending(&change.card).cloned() else {
+        let Some(OpenChange { change: pending, sent, mismatch }) = self.pending(&change.card)? else {
             return Ok(vec![intent]);
         };
         // The old keys were just found. Where they were to be replaced, or nothing had left, nothing has happened.
@@ -431,6 +451,14 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         }
         Ok(Report { change, path, kcvs, proofs, level, custody, first_sight })
     }
+}
+
+/// The number of the set that the change starts from. Where the card already answers with the target, an earlier run
+/// knows which it was.
+fn old_kvn(request: &Request, initialized: &Initialized, pending: Option<&OpenChange>) -> Kvn {
+    let known = pending.filter(|open| open.change.new.kvn == request.target.byte());
+    let before = known.and_then(|open| Kvn::on_card(open.change.old.kvn).ok());
+    before.or(request.current.kvn).unwrap_or(initialized.kvn())
 }
 
 /// The card says that it has no such key set. Cards use several status words for that, and none is authenticated.

@@ -11,7 +11,8 @@ use crate::identify::{Greeting, card_id, greet};
 use crate::world::Entropy;
 use cardwright_keys::journal::{CardId, Record, SetId};
 use cardwright_keys::keyref::KeyRef;
-use cardwright_keys::vault::{ChallengeInput, Vault};
+use cardwright_keys::lifecycle::Use;
+use cardwright_keys::vault::{ChallengeInput, Vault, VaultError};
 use cardwright_link::Transport;
 use cardwright_proto::apdu::{Command, Response};
 use cardwright_proto::gp::initialize_update::InitializeUpdate;
@@ -61,6 +62,9 @@ pub struct Candidate<V: Vault> {
     session: V::Session,
     expected: Option<Token>,
 }
+
+/// The candidate that the card has, or all that it has not.
+pub(crate) type Tried<V> = Result<Candidate<V>, Vec<Candidate<V>>>;
 
 impl<V: Vault> std::fmt::Debug for Candidate<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -123,12 +127,14 @@ pub(crate) fn open_greeted<'c, T: Transport, V: Vault>(
     books: &mut Books<'_>,
     greeting: &Greeting,
 ) -> Result<Opened<'c, T, V>, Error> {
+    // Before anything is sent: keys that may not serve spend nothing of the card.
+    let versions = vault.versions(key, Use::Process)?;
     let initialized = initialize(card, entropy, key.kvn, choices.mode, greeting)?;
-    let candidate = initialized.try_key(vault, key)?;
-    if !candidate.matched.accepted() {
+    let Some(candidate) = initialized.try_versions(vault, &versions)?.ok() else {
+        vault.withheld(key, Use::Process)?;
         let (card, kvn) = (initialized.card, initialized.kvn);
         return Err(Error::NoMatch { card, kvn, tried: key.to_string() });
-    }
+    };
     initialized.open(card, candidate, choices, books, (&[], &[]))
 }
 
@@ -196,6 +202,33 @@ impl Initialized {
         Ok(Candidate { keys, kcvs, matched, session, expected })
     }
 
+    /// Tries one key after the other: the first that the card has, or else all that it has not.
+    ///
+    /// # Errors
+    /// As [`Self::try_key`].
+    pub(crate) fn try_versions<V: Vault>(&self, vault: &V, keys: &[KeyRef]) -> Result<Tried<V>, Error> {
+        let mut refused = Vec::with_capacity(keys.len());
+        let mut missing = None;
+        for key in keys {
+            let candidate = match self.try_key(vault, key) {
+                // One version that its vault has lost does not take the others with it.
+                Err(error @ Error::Vault(VaultError::UnknownKey(_))) => {
+                    missing = Some(error);
+                    continue;
+                }
+                other => other?,
+            };
+            if candidate.matched.accepted() {
+                return Ok(Ok(candidate));
+            }
+            refused.push(candidate);
+        }
+        match missing {
+            Some(error) if refused.is_empty() => Err(error),
+            _ => Ok(Err(refused)),
+        }
+    }
+
     /// Authenticates with keys that have passed the offline test.
     ///
     /// The counter, what is to come (`ahead`) and the attempt are on record before EXTERNAL AUTHENTICATE leaves; its
@@ -213,13 +246,14 @@ impl Initialized {
         (ahead, then): (&[Record], &[Record]),
     ) -> Result<Opened<'c, T, V>, Error> {
         let set = SetId::new(self.kvn, &candidate.kcvs);
-        let failures = books.ledger().failures(&self.card);
+        let ledger = books.ledger(&self.card)?;
+        let failures = ledger.failures;
         if !choices.accept_risk && (failures.refused > 0 || failures.unanswered >= MAX_UNANSWERED) {
             let (refused, unanswered) = (failures.refused, failures.unanswered);
             return Err(Error::AtRisk { card: self.card, refused, unanswered });
         }
         let counter = self.need.card().counter;
-        let last_counter = books.ledger().last_counter(&self.card, &set);
+        let last_counter = ledger.last_counter(&set);
         let check = candidate
             .expected
             .map_or(ChallengeCheck::Random, |expected| ChallengeCheck::PseudoRandom { expected, last_counter });

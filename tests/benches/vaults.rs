@@ -8,6 +8,7 @@ use cardwright_hsm::pkcs11::{Module, SessionKeys, Token, TokenOptions, Uri};
 use cardwright_hsm::{FileKey, Kdf, Keyring, OpenVault, Passphrase, Prompt, VaultFile, random_material};
 use cardwright_keys::key::{KeyMaterial, SecretKey};
 use cardwright_keys::keyref::{KeyRef, Name};
+use cardwright_keys::lifecycle::Unguarded;
 use cardwright_keys::vault::{Custody, KeySpec, KeyType, Purpose, Store, Vault};
 use cardwright_link::VirtualCard;
 use cardwright_proto::gp::put_key::BlockForm;
@@ -17,6 +18,7 @@ use cardwright_tests::hsm::{self, Kind};
 use cardwright_tests::speed::{Bench, each, echo, median, verdict};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::sync::Arc;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -50,7 +52,7 @@ const fn spec(purpose: Purpose, key_type: KeyType) -> KeySpec {
 /// A keyring with nothing but this vault, `v`.
 fn keyring(vault: OpenVault) -> Keyring {
     let mut keyring = Keyring::new();
-    keyring.open(name("v"), vault);
+    keyring.open(name("v"), vault, Rc::new(Unguarded));
     keyring
 }
 

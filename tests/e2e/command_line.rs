@@ -1,5 +1,4 @@
-//! What a user types and sees. The cases are in `tests/cli/*.toml`; those that need more than one run, or a file system
-//! that fails, are here.
+//! What a user types and sees. The cases are in `tests/cli/*.toml`; those that need more than one run are here.
 
 use cardwright_link::VirtualCard;
 use cardwright_tests::cli::{Desk, Outcome, finish};
@@ -18,8 +17,6 @@ use std::process::Stdio;
 
 const KEY: &str = "11223344556677889900AABBCCDDEEFF";
 const OPEN: &[&str] = &["apdu", "--secure", "gp-test", "80F28002024F0000"];
-const EXTERNAL_AUTHENTICATE: u8 = 0x82;
-const PUT_KEY: u8 = 0xD8;
 
 /// A file of `tests/cli`.
 #[derive(Deserialize)]
@@ -175,70 +172,6 @@ fn a_state_directory_that_cannot_be_made() {
             assert!(card.seen.is_empty());
         }
     }
-}
-
-#[test]
-fn a_full_disk_stops_before_the_effect() {
-    let (desk, mut card) = desk();
-    // Files of a program under this limit (in blocks of 512 bytes) grow no further than it: with the signal ignored,
-    // writes fail as on a full disk.
-    for blocks in 0..6 {
-        let state = format!("state{blocks}");
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        card.forget();
-        let args = ["-c", &script].map(str::to_owned);
-        let outcome = desk.run_wrapped("/bin/sh", &args, &mut card, &[PUT, &["--state-dir", &state]].concat());
-        assert!(!outcome.stderr.contains("panicked"), "{outcome:#?}");
-        if outcome.code() == 0 {
-            assert!(blocks > 0);
-            return;
-        }
-        assert_eq!(outcome.code(), 9, "{outcome:#?}");
-        // PUT KEY is never sent unrecorded. Where it was recorded, the change may be made and its end not written.
-        let journal = std::fs::read_to_string(desk.path().join(&state).join("journal.log")).unwrap_or_default();
-        let authenticated = card.count(EXTERNAL_AUTHENTICATE) > 0;
-        assert!(!authenticated || journal.contains("authenticating"), "{blocks}: {journal}");
-        assert!(card.count(PUT_KEY) == 0 || journal.contains("sending"), "{blocks}: {journal}");
-        if card.count(PUT_KEY) > 0 {
-            return;
-        }
-    }
-    panic!("six blocks are not enough for one key change");
-}
-
-#[test]
-fn a_journal_in_use() {
-    let (desk, mut card) = desk();
-    desk.run_with(&mut card, OPEN).expect(0);
-    let journal = std::fs::File::open(desk.path().join("state/journal.log")).expect("a journal");
-    journal.lock().expect("locked");
-    card.forget();
-    let outcome = desk.run_with(&mut card, PUT).expect(9);
-    assert!(outcome.stderr.contains("in use by another process"), "{outcome:#?}");
-    assert!(card.seen.is_empty());
-    // Closing it would not do: a process that another test is starting may hold a copy of the descriptor for a moment.
-    journal.unlock().expect("unlocked");
-    desk.run_with(&mut card, PUT).expect(0);
-}
-
-#[test]
-fn a_damaged_journal() {
-    let (desk, mut card) = desk();
-    desk.run_with(&mut card, PUT).expect(0);
-    let path = desk.path().join("state/journal.log");
-    let mut text = std::fs::read(&path).expect("a journal");
-    text[12] ^= 1;
-    std::fs::write(&path, &text).expect("written");
-    card.forget();
-    let outcome = desk.run_with(&mut card, PUT).expect(9);
-    assert!(outcome.stderr.contains("line 1"), "{outcome:#?}");
-    assert!(card.seen.is_empty());
-    // A last line that breaks off is no damage: it was never acknowledged.
-    text[12] ^= 1;
-    text.truncate(text.len() - 3);
-    std::fs::write(&path, &text).expect("written");
-    let outcome = desk.run_with(&mut card, PUT).expect(0);
-    assert!(outcome.stderr.contains("never whole"), "{outcome:#?}");
 }
 
 #[test]

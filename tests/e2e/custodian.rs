@@ -323,7 +323,7 @@ fn the_audit_log_tells_it_all() {
     for event in &events {
         let detail = event["detail"].as_str().expect("text");
         let of_a_share = event["what"].as_str().expect("text").starts_with("share.");
-        assert!(detail.contains(&identity) && !event["card"].as_str().expect("text").is_empty(), "{event}");
+        assert!(detail.contains(&identity) && !event["subject"].as_str().expect("text").is_empty(), "{event}");
         assert_eq!(detail.contains(&format!("set {}, x 2", "5E".repeat(16))), of_a_share || told_of(event), "{event}");
     }
     assert!(events[7]["detail"].as_str().expect("text").ends_with(": VERIFY: the PIN is wrong, 2 tries are left"));

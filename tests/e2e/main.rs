@@ -3,13 +3,17 @@
 // A test fails by panicking, with what it saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod approvals;
+mod attacks;
 mod command_line;
 mod custodian;
 mod diversify;
 mod documents;
+mod faults_on_disk;
 mod hostile;
 mod hsm;
 mod interrupted;
+mod lifecycle;
 mod peers;
 mod pending;
 mod readers;

@@ -4,6 +4,7 @@
 //! - [`altered`]: a card whose answers somebody changes on their way.
 //! - [`chance`]: random numbers that a seed repeats.
 //! - [`cli`]: the program, its files and its output.
+//! - [`disk`]: a disk that fails where a test wants it to.
 //! - [`expected`]: output as a test file has it, with wildcards.
 //! - [`gate`]: a card that counts commands, and does something at a chosen one.
 //! - [`host`]: a host that sends what a test wants.
@@ -19,6 +20,7 @@
 pub mod altered;
 pub mod chance;
 pub mod cli;
+pub mod disk;
 pub mod expected;
 pub mod gate;
 pub mod host;

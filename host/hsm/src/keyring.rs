@@ -1,17 +1,23 @@
 //! All the keys that a command works with: what was read from files, and the vaults that were opened.
+//!
+//! A vault's keys have a life, and a [`Warden`] knows it. It is asked before each derivation, each session, each block of
+//! PUT KEY; what makes or ends a key wants a [`Permit`] for just that. Keys from files have no life that anybody knows.
 
 use crate::pkcs11::{NewKeys, Token, TokenKeys, TokenSession};
 use crate::soft::{self, SoftVault};
 use crate::vault_file::VaultFile;
+use cardwright_keys::approval::Permit;
 use cardwright_keys::key::{Algorithm, KeyMaterial, StaticKeys};
 use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source, VaultKey};
-use cardwright_keys::vault::{ChallengeInput, Custody, KeySpec, Purpose, Store, Vault, VaultError};
+use cardwright_keys::lifecycle::{Act, Use, Warden};
+use cardwright_keys::vault::{ChallengeInput, Custody, KeyInfo, KeySpec, Purpose, Store, Vault, VaultError};
 use cardwright_proto::block::Block;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_proto::gp::put_key::{BlockForm, KeyBlock};
 use cardwright_proto::scp::kdf::Context;
 use cardwright_proto::scp::{self, CipherFailed, SessionCipher, SoftCipher};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A vault of either kind, open.
 #[derive(Debug)]
@@ -23,25 +29,75 @@ pub enum OpenVault {
 }
 
 impl OpenVault {
-    /// What it keeps.
-    pub fn store(&mut self) -> &mut dyn Store {
+    fn store(&mut self) -> &mut dyn Store {
         match self {
             Self::File(file) => file,
             Self::Token(token) => token,
         }
     }
 
-    /// A card's keys, of the key in this vault that the reference names.
-    fn card_keys(&self, key: &KeyRef, name: &Name, kdd: &[u8; 10]) -> Result<CardKeys, VaultError> {
+    /// All keys that it keeps, by the names that it keeps them under.
+    ///
+    /// # Errors
+    /// [`VaultError::Failed`]
+    pub fn list(&self) -> Result<Vec<KeyInfo>, VaultError> {
         match self {
-            Self::Token(token) => token.card_keys(name, key.scheme, kdd).map(CardKeys::Token),
+            Self::File(file) => file.list(),
+            Self::Token(token) => token.list(),
+        }
+    }
+
+    /// Makes the version that the permit is for.
+    ///
+    /// # Errors
+    /// [`VaultError::OtherPermit`], and as [`Store::generate`].
+    pub fn generate(&mut self, permit: &Permit, spec: KeySpec) -> Result<KeyInfo, VaultError> {
+        let name = shown(permit, Act::Generate)?;
+        self.store().generate(&name, spec)
+    }
+
+    /// Takes the version that the permit is for.
+    ///
+    /// # Errors
+    /// [`VaultError::OtherPermit`], and as [`Store::import`].
+    pub fn import(&mut self, permit: &Permit, spec: KeySpec, material: &KeyMaterial) -> Result<KeyInfo, VaultError> {
+        let name = shown(permit, Act::Import)?;
+        self.store().import(&name, spec, material)
+    }
+
+    /// Destroys the version that the permit is for.
+    ///
+    /// # Errors
+    /// [`VaultError::OtherPermit`], and as [`Store::destroy`].
+    pub fn destroy(&mut self, permit: &Permit) -> Result<(), VaultError> {
+        let name = shown(permit, Act::Destroy)?;
+        self.store().destroy(&name)
+    }
+
+    /// A card's keys, of the key that it keeps under that name.
+    fn card_keys(&self, key: &KeyRef, name: &Name, kdd: &[u8; 10]) -> Result<Held, VaultError> {
+        match self {
+            Self::Token(token) => token.card_keys(name, key.scheme, kdd).map(Held::Token),
             Self::File(file) => {
                 let wanted = if key.scheme == Scheme::Plain { Purpose::Card } else { Purpose::Master };
                 let material = file_material(file, key, name, (wanted, Some(key.scheme.algorithm())))?;
-                soft::card_keys(key, material, kdd).map(CardKeys::Soft)
+                soft::card_keys(key, material, kdd).map(Held::Soft)
             }
         }
     }
+}
+
+/// The name that the permit's version is kept under, where it is one for that act.
+fn shown(permit: &Permit, act: Act) -> Result<Name, VaultError> {
+    let operation = permit.operation();
+    if operation.act != act {
+        return Err(VaultError::OtherPermit { shown: Box::new(operation.clone()) });
+    }
+    kept_as(&operation.key)
+}
+
+fn kept_as(key: &VaultKey) -> Result<Name, VaultError> {
+    key.kept_as().map_err(|_| VaultError::Unfit("its name leaves no room for the number of a version"))
 }
 
 /// What a file holds under a name, where it is kept for what is wanted, and is a key of the cipher that it is wanted for.
@@ -65,7 +121,27 @@ fn file_material<'v>(
 #[derive(Debug, Default)]
 pub struct Keyring {
     soft: SoftVault,
-    vaults: HashMap<Name, OpenVault>,
+    vaults: HashMap<Name, Guarded>,
+}
+
+/// A vault with whoever knows the life of its keys.
+#[derive(Debug)]
+struct Guarded {
+    vault: OpenVault,
+    warden: Rc<dyn Warden>,
+}
+
+impl Guarded {
+    /// The version that a reference means: the one that it names, or the likeliest.
+    fn resolve(&self, key: &VaultKey, what: Use) -> Result<VaultKey, VaultError> {
+        let version = match key.version {
+            Some(version) => Some(version),
+            None => self.warden.versions(key, what)?.first().copied(),
+        };
+        let key = VaultKey { version, ..key.clone() };
+        self.warden.permit(&key, what)?;
+        Ok(key)
+    }
 }
 
 impl Keyring {
@@ -80,23 +156,30 @@ impl Keyring {
         self.soft.load(key, material);
     }
 
-    /// Takes an opened vault.
-    pub fn open(&mut self, name: Name, vault: OpenVault) {
-        self.vaults.insert(name, vault);
+    /// Takes an opened vault, and whom to ask before each use of its keys.
+    pub fn open(&mut self, name: Name, vault: OpenVault, warden: Rc<dyn Warden>) {
+        self.vaults.insert(name, Guarded { vault, warden });
     }
 
-    /// The key itself, for work that only software does.
+    fn guarded(&self, key: &KeyRef, vault: &Name) -> Result<&Guarded, VaultError> {
+        self.vaults.get(vault).ok_or_else(|| VaultError::UnknownKey(key.to_string()))
+    }
+
+    /// The key itself, for work that only software does, to read what was made with it before.
     ///
     /// # Errors
-    /// [`VaultError::UnknownKey`]; [`VaultError::Purpose`] and [`VaultError::Diversification`] where a vault keeps it for
-    /// something else, or for another cipher; [`VaultError::Unable`] where it is in a token, which gives out none.
+    /// [`VaultError::UnknownKey`]; [`VaultError::Life`] where it may not serve; [`VaultError::Purpose`] and
+    /// [`VaultError::Diversification`] where a vault keeps it for something else, or for another cipher;
+    /// [`VaultError::Unable`] where it is in a token, which gives out none.
     pub fn material(&self, key: &KeyRef, wanted: (Purpose, Option<Algorithm>)) -> Result<&KeyMaterial, VaultError> {
-        let unknown = || VaultError::UnknownKey(key.to_string());
-        let Source::Vault(VaultKey { vault, key: name }) = &key.source else {
-            return self.soft.material(key).ok_or_else(unknown);
+        let Source::Vault(named) = &key.source else {
+            return self.soft.material(key).ok_or_else(|| VaultError::UnknownKey(key.to_string()));
         };
-        match self.vaults.get(vault).ok_or_else(unknown)? {
-            OpenVault::File(file) => file_material(file, key, name, wanted),
+        let guarded = self.guarded(key, &named.vault)?;
+        match &guarded.vault {
+            OpenVault::File(file) => {
+                file_material(file, key, &kept_as(&guarded.resolve(named, Use::Process)?)?, wanted)
+            }
             OpenVault::Token(_) => Err(VaultError::Unable {
                 what: "derive in this way",
                 reason: "a token gives out no key, and does inside only what can stand before a key reference",
@@ -108,7 +191,9 @@ impl Keyring {
     #[must_use]
     pub fn is_in_token(&self, key: &KeyRef) -> bool {
         match &key.source {
-            Source::Vault(VaultKey { vault, .. }) => matches!(self.vaults.get(vault), Some(OpenVault::Token(_))),
+            Source::Vault(key) => {
+                self.vaults.get(&key.vault).is_some_and(|guarded| matches!(guarded.vault, OpenVault::Token(_)))
+            }
             _ => false,
         }
     }
@@ -117,15 +202,29 @@ impl Keyring {
     #[must_use]
     pub fn holds(&self, key: &KeyRef) -> bool {
         match &key.source {
-            Source::Vault(VaultKey { vault, .. }) => self.vaults.contains_key(vault),
+            Source::Vault(key) => self.vaults.contains_key(&key.vault),
             _ => self.soft.holds(key),
         }
     }
+
+    /// Asks once more: a key may have been suspended since a card's keys were derived from it.
+    fn permit(&self, keys: &CardKeys, what: Use) -> Result<(), VaultError> {
+        let Some(from) = &keys.from else { return Ok(()) };
+        let guarded = self.vaults.get(&from.vault).ok_or_else(|| VaultError::UnknownKey(from.to_string()))?;
+        Ok(guarded.warden.permit(from, what)?)
+    }
+}
+
+/// A card's static keys, with the version that they come from where it has a life.
+#[derive(Debug)]
+pub struct CardKeys {
+    held: Held,
+    from: Option<VaultKey>,
 }
 
 /// A card's static keys: in memory, or handles in a token.
 #[derive(Debug)]
-pub enum CardKeys {
+enum Held {
     /// In memory, wiped on drop.
     Soft(StaticKeys),
     /// In a token, destroyed there on drop.
@@ -145,46 +244,73 @@ impl Vault for Keyring {
     type CardKeys = CardKeys;
     type Session = Session;
 
+    fn versions(&self, key: &KeyRef, what: Use) -> Result<Vec<KeyRef>, VaultError> {
+        let Source::Vault(named) = &key.source else { return Ok(vec![key.clone()]) };
+        let warden = &self.guarded(key, &named.vault)?.warden;
+        if named.version.is_some() {
+            warden.permit(named, Use::Process)?;
+            return Ok(vec![key.clone()]);
+        }
+        let versions = warden.versions(named, what)?;
+        Ok(versions
+            .into_iter()
+            .map(|version| KeyRef { source: Source::Vault(named.at(version)), ..key.clone() })
+            .collect())
+    }
+
+    fn withheld(&self, key: &KeyRef, what: Use) -> Result<(), VaultError> {
+        match &key.source {
+            Source::Vault(named) if named.version.is_none() => {
+                Ok(self.guarded(key, &named.vault)?.warden.withheld(named, what)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn custody(&self, keys: &CardKeys) -> Custody {
-        match keys {
-            CardKeys::Soft(_) => Custody::Software,
-            CardKeys::Token(keys) => keys.custody(),
+        match &keys.held {
+            Held::Soft(_) => Custody::Software,
+            Held::Token(keys) => keys.custody(),
         }
     }
 
     fn card_keys(&self, key: &KeyRef, kdd: &[u8; 10]) -> Result<CardKeys, VaultError> {
-        let Source::Vault(VaultKey { vault, key: name }) = &key.source else {
-            return self.soft.card_keys(key, kdd).map(CardKeys::Soft);
+        let Source::Vault(named) = &key.source else {
+            return self.soft.card_keys(key, kdd).map(|keys| CardKeys { held: Held::Soft(keys), from: None });
         };
-        let open = self.vaults.get(vault).ok_or_else(|| VaultError::UnknownKey(key.to_string()))?;
-        open.card_keys(key, name, kdd)
+        let guarded = self.guarded(key, &named.vault)?;
+        let from = guarded.resolve(named, Use::Process)?;
+        let held = guarded.vault.card_keys(key, &kept_as(&from)?, kdd)?;
+        Ok(CardKeys { held, from: Some(from) })
     }
 
     fn key_len(&self, keys: &CardKeys) -> usize {
-        match keys {
-            CardKeys::Soft(keys) => self.soft.key_len(keys),
-            CardKeys::Token(keys) => keys.key_len(),
+        match &keys.held {
+            Held::Soft(keys) => self.soft.key_len(keys),
+            Held::Token(keys) => keys.key_len(),
         }
     }
 
     fn kcvs(&self, keys: &CardKeys) -> Result<KeySet<Kcv>, VaultError> {
-        match keys {
-            CardKeys::Soft(keys) => self.soft.kcvs(keys),
-            CardKeys::Token(keys) => keys.kcvs(),
+        match &keys.held {
+            Held::Soft(keys) => self.soft.kcvs(keys),
+            Held::Token(keys) => keys.kcvs(),
         }
     }
 
     fn session(&self, keys: &CardKeys, context: &Context) -> Result<Session, VaultError> {
-        match keys {
-            CardKeys::Soft(keys) => self.soft.session(keys, context).map(Session::Soft),
-            CardKeys::Token(keys) => keys.session(context),
+        self.permit(keys, Use::Process)?;
+        match &keys.held {
+            Held::Soft(keys) => self.soft.session(keys, context).map(Session::Soft),
+            Held::Token(keys) => keys.session(context),
         }
     }
 
     fn card_challenge(&self, keys: &CardKeys, input: &ChallengeInput<'_>) -> Result<scp::Token, VaultError> {
-        match keys {
-            CardKeys::Soft(keys) => self.soft.card_challenge(keys, input),
-            CardKeys::Token(keys) => keys.card_challenge(input),
+        self.permit(keys, Use::Process)?;
+        match &keys.held {
+            Held::Soft(keys) => self.soft.card_challenge(keys, input),
+            Held::Token(keys) => keys.card_challenge(input),
         }
     }
 
@@ -194,11 +320,13 @@ impl Vault for Keyring {
         new: &CardKeys,
         form: BlockForm,
     ) -> Result<KeySet<KeyBlock>, VaultError> {
-        match (current, new) {
-            (CardKeys::Soft(current), CardKeys::Soft(new)) => self.soft.put_key_blocks(current, new, form),
-            (CardKeys::Soft(current), CardKeys::Token(new)) => new.put_key_blocks_under(current.secrets().dek, form),
-            (CardKeys::Token(current), CardKeys::Soft(new)) => current.put_key_blocks(NewKeys::Soft(new), form),
-            (CardKeys::Token(current), CardKeys::Token(new)) => current.put_key_blocks(NewKeys::Token(new), form),
+        self.permit(current, Use::Process)?;
+        self.permit(new, Use::Protect)?;
+        match (&current.held, &new.held) {
+            (Held::Soft(current), Held::Soft(new)) => self.soft.put_key_blocks(current, new, form),
+            (Held::Soft(current), Held::Token(new)) => new.put_key_blocks_under(current.secrets().dek, form),
+            (Held::Token(current), Held::Soft(new)) => current.put_key_blocks(NewKeys::Soft(new), form),
+            (Held::Token(current), Held::Token(new)) => current.put_key_blocks(NewKeys::Token(new), form),
         }
     }
 }

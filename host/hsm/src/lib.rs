@@ -5,11 +5,13 @@
 //! - [`keyring`]: all the keys that a command works with.
 //! - [`random`]: where new ones come from.
 //! - [`vault_file`]: keys in one encrypted file.
+//! - [`operator_key`]: the keys that people sign with.
 //! - [`pkcs11`]: keys in a token, and the derivation chain inside it.
 //! - [`protect`]: what keeps that memory out of core files and swap.
 
 pub mod key_file;
 pub mod keyring;
+pub mod operator_key;
 pub mod pkcs11;
 pub mod protect;
 pub mod random;
@@ -21,6 +23,9 @@ pub use key_file::{
     write_key_file,
 };
 pub use keyring::{Keyring, OpenVault};
+pub use operator_key::{
+    FileError, FileSigner, Locked, NoOperatorKeyRef, OperatorKey, OperatorKeyError, OperatorKeyRef,
+};
 pub use protect::{Unprotected, protect_process, scrub_stack};
 pub use random::{NoRandomness, random_material};
 pub use soft::SoftVault;

@@ -7,6 +7,7 @@
 //! - `template`, `hardening`, `objects`, `store`: attributes of keys, keys found again by them, keys made and destroyed.
 //! - `derive`, `card_keys`, `session`, `put_key`: master, card keys, session keys, the blocks of PUT KEY.
 //! - [`probe`]: what a token can do, and what the same PIN can do to it.
+//! - `signer`: an operator's Ed25519 key.
 //! - [`error`]: what went wrong in which call to which token.
 //!
 //! How keys are kept, for what the same PIN can still do:
@@ -35,6 +36,7 @@ mod pin;
 pub mod probe;
 mod put_key;
 mod session;
+mod signer;
 mod store;
 mod template;
 pub mod uri;
@@ -46,6 +48,7 @@ pub use error::TokenError;
 pub use module::{Module, TokenName};
 pub use put_key::NewKeys;
 pub use session::TokenSession;
+pub use signer::{SignerError, TokenSigner};
 pub use uri::{Uri, UriError};
 
 use crate::key_file::Prompt;
@@ -97,6 +100,26 @@ fn token_error(error: &VaultError) -> Option<&TokenError> {
     }
 }
 
+/// Finds the token and logs in, unless this process is logged in to it already.
+fn connect(uri: &Uri, last_try: bool, prompt: &mut dyn Prompt) -> Result<Arc<Connection>, TokenError> {
+    let module = Module::load(uri)?;
+    let present = module.find(uri)?;
+    // Held until the login is done: two threads that open one token ask for one PIN.
+    let mut connections = locked(&module.connections);
+    connections.retain(|connection| connection.strong_count() > 0);
+    let known = connections.iter().filter_map(Weak::upgrade).find(|known| known.name == present.name);
+    let connection = match known {
+        Some(known) => known,
+        None => {
+            let pin = Pin::read(uri, &module, &present, last_try, prompt)?;
+            let connection = Arc::new(Connection::open(Arc::clone(&module), present, pin)?);
+            connections.push(Arc::downgrade(&connection));
+            connection
+        }
+    };
+    Ok(connection)
+}
+
 impl Token {
     /// Finds the token and logs in, unless this process is logged in to it already.
     ///
@@ -109,22 +132,7 @@ impl Token {
         if let Some(other) = uri.class.filter(|class| *class != Class::SecretKey) {
             return Err(TokenError::NotAKey(other));
         }
-        let module = Module::load(uri)?;
-        let present = module.find(uri)?;
-        // Held until the login is done: two threads that open one token ask for one PIN.
-        let mut connections = locked(&module.connections);
-        connections.retain(|connection| connection.strong_count() > 0);
-        let known = connections.iter().filter_map(Weak::upgrade).find(|known| known.name == present.name);
-        let connection = match known {
-            Some(known) => known,
-            None => {
-                let pin = Pin::read(uri, &module, &present, options.last_try, prompt)?;
-                let connection = Arc::new(Connection::open(Arc::clone(&module), present, pin)?);
-                connections.push(Arc::downgrade(&connection));
-                connection
-            }
-        };
-        drop(connections);
+        let connection = connect(uri, options.last_try, prompt)?;
         Ok(Self { connection, options, filter: Filter { label: uri.object.clone(), id: uri.id.clone() } })
     }
 

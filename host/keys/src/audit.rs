@@ -1,4 +1,4 @@
-//! What is written down for other people: who did what to which card, never a key.
+//! What is written down for other people: who did what to which card or key, never a key's value.
 
 use crate::journal::JournalError;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,9 @@ pub struct Event {
     pub at: u64,
     /// What: `put-key.intended`, `put-key.loaded`, `authentication.refused`, ...
     pub what: String,
-    /// The card, by [`crate::journal::CardId`].
-    pub card: String,
+    /// What it happened to: a card, by [`crate::journal::CardId`], or a key, by its reference. Old lines call it `card`.
+    #[serde(alias = "card")]
+    pub subject: String,
     /// Details, in words and check values.
     pub detail: String,
 }

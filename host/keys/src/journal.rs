@@ -1,8 +1,8 @@
 //! What is written down before a card is changed, and what is read back after a crash.
 //!
 //! A journal is a sequence of [`Record`]s, each durable before the effect that it announces. [`Ledger`] is what the
-//! records add up to: the last counter of each key set, the failed authentications of each card, the key changes that
-//! have begun and not ended.
+//! records of one card add up to: the last counter of each key set, the failed authentications, the key change that has
+//! begun and not ended.
 
 use cardwright_proto::gp::key::{Kcv, KeySet, Kvn};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,17 @@ impl SetId {
     /// From the number and the check values.
     #[must_use]
     pub fn new(kvn: Kvn, kcvs: &KeySet<Kcv>) -> Self {
-        Self { kvn: kvn.byte(), kcvs: kcvs.iter().map(Kcv::to_string).collect() }
+        Self { kvn: kvn.byte(), kcvs: Self::text(kcvs) }
+    }
+
+    /// Whether these are its check values, whatever its number.
+    #[must_use]
+    pub fn is(&self, kcvs: &KeySet<Kcv>) -> bool {
+        self.kcvs == Self::text(kcvs)
+    }
+
+    fn text(kcvs: &KeySet<Kcv>) -> String {
+        kcvs.iter().map(Kcv::to_string).collect()
     }
 }
 
@@ -156,12 +166,23 @@ pub trait Journal {
     /// Writes records, in order, at the cost of one fsync. After an error nothing more may be done to a card: what is
     /// durable is not known, except that it is a first part of them.
     ///
+    /// `at` is for people, in seconds since 1970-01-01 UTC; nothing is ordered by it.
+    ///
     /// # Errors
     /// [`JournalError`]
-    fn append(&mut self, records: &[Record]) -> Result<(), JournalError>;
+    fn append(&mut self, records: &[Record], at: u64) -> Result<(), JournalError>;
 
-    /// What all records so far add up to.
-    fn ledger(&self) -> &Ledger;
+    /// What all records of a card so far add up to.
+    ///
+    /// # Errors
+    /// [`JournalError`]
+    fn ledger(&self, card: &CardId) -> Result<Ledger, JournalError>;
+
+    /// All key changes that have not ended.
+    ///
+    /// # Errors
+    /// [`JournalError`]
+    fn open_changes(&self) -> Result<Vec<OpenChange>, JournalError>;
 }
 
 /// How far a key change has come.
@@ -184,82 +205,94 @@ pub struct Failures {
     pub unanswered: u32,
 }
 
-/// What a journal adds up to.
-#[derive(Clone, Debug, Default)]
+/// What a journal says of one card.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    counters: BTreeMap<(CardId, SetId), u32>,
-    failures: BTreeMap<CardId, Failures>,
-    open: BTreeMap<CardId, OpenChange>,
+    /// The last sequence counter of each key set.
+    pub counters: BTreeMap<SetId, u32>,
+    /// EXTERNAL AUTHENTICATEs since the last one that was accepted.
+    pub failures: Failures,
+    /// The key change that has not ended.
+    pub open: Option<OpenChange>,
 }
 
 impl Ledger {
-    /// Takes one more record into account.
+    /// Takes one more record of this card into account.
     pub fn apply(&mut self, record: &Record) {
         match record.clone() {
-            Record::Counter { card, set, counter } => {
-                let restarts = self.may_restart(&card, &set);
-                let last = self.counters.entry((card, set)).or_default();
+            Record::Counter { set, counter, .. } => {
+                let restarts = self.may_restart(&set);
+                let last = self.counters.entry(set).or_default();
                 *last = if restarts { counter } else { counter.max(*last) };
             }
-            Record::Authenticating { card, .. } => self.failures.entry(card).or_default().unanswered += 1,
-            Record::AuthenticationRefused { card, .. } => {
-                let failures = self.failures.entry(card).or_default();
-                failures.unanswered = failures.unanswered.saturating_sub(1);
-                failures.refused += 1;
+            Record::Authenticating { .. } => {
+                self.failures.unanswered = self.failures.unanswered.saturating_add(1);
             }
-            Record::Authenticated { card, .. } => {
-                self.failures.remove(&card);
+            Record::AuthenticationRefused { .. } => {
+                self.failures.unanswered = self.failures.unanswered.saturating_sub(1);
+                self.failures.refused = self.failures.refused.saturating_add(1);
             }
-            Record::Intent(change) => {
-                let open = OpenChange { change: change.clone(), sent: false, mismatch: false };
-                self.open.insert(change.card, open);
-            }
-            Record::Sending(change) => {
-                let open = OpenChange { change: change.clone(), sent: true, mismatch: false };
-                self.open.insert(change.card, open);
-            }
+            Record::Authenticated { .. } => self.failures = Failures::default(),
+            Record::Intent(change) => self.open = Some(OpenChange { change, sent: false, mismatch: false }),
+            Record::Sending(change) => self.open = Some(OpenChange { change, sent: true, mismatch: false }),
             Record::Ended { change, outcome: Outcome::EchoMismatch { .. } } => {
-                let open = OpenChange { change: change.clone(), sent: true, mismatch: true };
-                self.open.insert(change.card, open);
+                self.open = Some(OpenChange { change, sent: true, mismatch: true });
             }
             Record::Ended { change, .. } => {
-                if self.open.get(&change.card).is_some_and(|open| open.change.aims_as(&change)) {
-                    self.open.remove(&change.card);
-                }
+                self.open = self.open.take().filter(|open| !open.change.aims_as(&change));
             }
         }
     }
 
     /// A card starts the counter of a whole new set at zero again (AmdD 6.2.2.1). So while PUT KEY for a set is under
     /// way, a counter below the last one is no sign of a roll-back.
-    fn may_restart(&self, card: &CardId, set: &SetId) -> bool {
-        self.open.get(card).is_some_and(|open| open.sent && open.change.new == *set)
+    fn may_restart(&self, set: &SetId) -> bool {
+        self.open.as_ref().is_some_and(|open| open.sent && open.change.new == *set)
     }
 
-    /// The last sequence counter seen for this card and key set; `None` also while the set is being loaded anew.
+    /// The last sequence counter seen for this key set; `None` also while the set is being loaded anew.
     #[must_use]
-    pub fn last_counter(&self, card: &CardId, set: &SetId) -> Option<u32> {
-        if self.may_restart(card, set) {
+    pub fn last_counter(&self, set: &SetId) -> Option<u32> {
+        if self.may_restart(set) {
             return None;
         }
-        self.counters.get(&(card.clone(), set.clone())).copied()
+        self.counters.get(set).copied()
+    }
+}
+
+impl Record {
+    /// The card that it is about.
+    #[must_use]
+    pub const fn card(&self) -> &CardId {
+        match self {
+            Self::Counter { card, .. }
+            | Self::Authenticating { card, .. }
+            | Self::Authenticated { card, .. }
+            | Self::AuthenticationRefused { card, .. } => card,
+            Self::Intent(change) | Self::Sending(change) | Self::Ended { change, .. } => &change.card,
+        }
+    }
+}
+
+/// The ledgers of all cards.
+#[derive(Clone, Debug, Default)]
+pub struct Ledgers(BTreeMap<CardId, Ledger>);
+
+impl Ledgers {
+    /// Takes one more record into account.
+    pub fn apply(&mut self, record: &Record) {
+        self.0.entry(record.card().clone()).or_default().apply(record);
     }
 
-    /// EXTERNAL AUTHENTICATEs to this card since the last one that was accepted.
+    /// What is said of this card.
     #[must_use]
-    pub fn failures(&self, card: &CardId) -> Failures {
-        self.failures.get(card).copied().unwrap_or_default()
-    }
-
-    /// The key change of this card that has not ended.
-    #[must_use]
-    pub fn open_change(&self, card: &CardId) -> Option<&OpenChange> {
-        self.open.get(card)
+    pub fn of(&self, card: &CardId) -> Ledger {
+        self.0.get(card).cloned().unwrap_or_default()
     }
 
     /// All key changes that have not ended.
     pub fn open_changes(&self) -> impl Iterator<Item = &OpenChange> {
-        self.open.values()
+        self.0.values().filter_map(|ledger| ledger.open.as_ref())
     }
 }
 

@@ -70,17 +70,63 @@ pub enum Source {
     Prompt,
     /// `gp-test`: the public test key 404142..4F.
     GpTest,
-    /// `vault:NAME/KEY`: a key in a vault that the configuration names.
+    /// `vault:NAME/KEY`, `vault:NAME/KEY:VERSION`: a key in a vault that the configuration names.
     Vault(VaultKey),
 }
 
-/// A key in a vault: `NAME/KEY`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A key in a vault: `NAME/KEY`, or a certain version of it: `NAME/KEY:VERSION`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VaultKey {
     /// The vault, as the configuration names it.
     pub vault: Name,
     /// The key in it.
     pub key: Name,
+    /// Which version, from 1; `None` for the one that is right: the active one, or the one that a card has.
+    pub version: Option<u32>,
+}
+
+impl VaultKey {
+    /// The key, whichever version.
+    #[must_use]
+    pub const fn any(vault: Name, key: Name) -> Self {
+        Self { vault, key, version: None }
+    }
+
+    /// That version of it.
+    #[must_use]
+    pub fn at(&self, version: u32) -> Self {
+        Self { version: Some(version), ..self.clone() }
+    }
+
+    /// The name that the vault keeps this version under: the first has the key's own, a later one `KEY.vN`.
+    ///
+    /// # Errors
+    /// [`NameError`] where the key's name leaves no room for that.
+    pub fn kept_as(&self) -> Result<Name, NameError> {
+        match self.version {
+            None | Some(1) => Ok(self.key.clone()),
+            Some(version) => format!("{}.v{version}", self.key).parse(),
+        }
+    }
+
+    /// What a vault calls `name` is this key: the reverse of [`Self::kept_as`].
+    #[must_use]
+    pub fn from_kept(vault: Name, name: &Name) -> Self {
+        let later = name.as_str().rsplit_once(".v").and_then(|(key, number)| Some((key.parse().ok()?, later(number)?)));
+        let (key, version) = later.unwrap_or_else(|| (name.clone(), 1));
+        Self { vault, key, version: Some(version) }
+    }
+}
+
+/// The number of a version that is not the first, as it is written: no leading zero.
+fn later(text: &str) -> Option<u32> {
+    version(text).filter(|version| *version > 1)
+}
+
+/// The number of a version, from 1, without leading zeros.
+fn version(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| digits)
 }
 
 /// The name of a vault or of a key in one: 1 to 64 letters, digits, `.`, `_`, `-` (ASCII), the first a letter or digit.
@@ -123,13 +169,18 @@ impl FromStr for VaultKey {
     fn from_str(text: &str) -> Result<Self, KeyRefError> {
         let (vault, key) = text.split_once('/').ok_or(KeyRefError::Vault)?;
         let name = |text: &str| text.parse().map_err(|_| KeyRefError::Vault);
-        Ok(Self { vault: name(vault)?, key: name(key)? })
+        let (key, version) = match key.split_once(':') {
+            Some((key, number)) => (key, Some(version(number).ok_or(KeyRefError::Vault)?)),
+            None => (key, None),
+        };
+        Ok(Self { vault: name(vault)?, key: name(key)?, version })
     }
 }
 
 impl fmt::Display for VaultKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.vault, self.key)
+        write!(f, "{}/{}", self.vault, self.key)?;
+        self.version.map_or(Ok(()), |version| write!(f, ":{version}"))
     }
 }
 
@@ -157,7 +208,9 @@ pub enum KeyRefError {
     #[error("fd: wants the number of an open descriptor above 2")]
     Fd,
     /// What stands behind `vault:` is no vault and key.
-    #[error("vault: wants NAME/KEY, each 1 to 64 of the characters A to Z, a to z, 0 to 9, `.`, `_` and `-`")]
+    #[error(
+        "vault: wants NAME/KEY or NAME/KEY:VERSION, names of 1 to 64 of the characters A to Z, a to z, 0 to 9, `.`, `_` and `-`"
+    )]
     Vault,
     /// `file:` without a path.
     #[error("file: wants a path")]

@@ -6,13 +6,17 @@
 //! - [`vault`]: the port to whatever holds keys: files now, HSMs later.
 //! - [`journal`]: what is written down before a card is changed, and what is read back after a crash.
 //! - [`audit`]: what is written down for other people.
+//! - [`lifecycle`]: a key's states, who moves it from one to the next, what it serves for in each.
+//! - [`approval`]: dual control: requests, signatures, the policy that asks for them.
 
+pub mod approval;
 pub mod audit;
 mod cipher;
 pub mod diversify;
 pub mod journal;
 pub mod key;
 pub mod keyref;
+pub mod lifecycle;
 pub mod vault;
 #[cfg(test)]
 mod vectors;

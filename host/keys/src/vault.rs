@@ -4,8 +4,10 @@
 //! calls a handle), for session keys over a context, for the pseudo-random challenge, for a PUT KEY block. [`Store`] is
 //! what keeps keys under names: they are made, listed, destroyed. Whatever holds keys says what never leaves it.
 
+use crate::approval::Operation;
 use crate::key::{Algorithm, KeyMaterial, SecretKey};
 use crate::keyref::{KeyRef, Name};
+use crate::lifecycle::{Use, WardenError};
 use cardwright_proto::block::KeyLength;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_proto::gp::put_key::{BlockForm, KeyBlock};
@@ -93,6 +95,15 @@ pub enum VaultError {
         /// Bytes of the card's present Key-DEK.
         dek: usize,
     },
+    /// The key's life does not allow it now.
+    #[error(transparent)]
+    Life(#[from] WardenError),
+    /// The leave that was shown is for something else.
+    #[error("the vault was shown leave to {} {}, for something else", shown.act, shown.key)]
+    OtherPermit {
+        /// What it is for.
+        shown: Box<Operation>,
+    },
     /// The vault behind the port failed.
     #[error("the vault failed: {0}")]
     Failed(Box<dyn std::error::Error + Send + Sync>),
@@ -104,6 +115,24 @@ pub trait Vault {
     type CardKeys;
     /// A session's keys at work.
     type Session: SessionCipher;
+
+    /// The references, each to one version, that `key` may mean where it names none: the likeliest first.
+    ///
+    /// # Errors
+    /// [`VaultError::Life`] where none may serve for that.
+    fn versions(&self, key: &KeyRef, what: Use) -> Result<Vec<KeyRef>, VaultError> {
+        let _ = what;
+        Ok(vec![key.clone()])
+    }
+
+    /// Whether a version that `key` may mean is left out of [`Self::versions`]: worth telling where none of those fits.
+    ///
+    /// # Errors
+    /// [`VaultError::Life`] for the newest such version.
+    fn withheld(&self, key: &KeyRef, what: Use) -> Result<(), VaultError> {
+        let _ = (key, what);
+        Ok(())
+    }
 
     /// What of these keys stays inside.
     fn custody(&self, keys: &Self::CardKeys) -> Custody;
@@ -295,6 +324,16 @@ impl Kcvs {
         match material {
             KeyMaterial::One(key) => kcv(key).map(Self::One),
             KeyMaterial::Set(set) => set.as_ref().try_map(kcv).map(Self::Set),
+        }
+    }
+}
+
+/// In hex, one behind the other.
+impl fmt::Display for Kcvs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(kcv) => kcv.fmt(f),
+            Self::Set(set) => set.iter().try_for_each(|kcv| kcv.fmt(f)),
         }
     }
 }

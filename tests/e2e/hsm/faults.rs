@@ -1,7 +1,7 @@
 //! A module that fails at any call of a key change: the error is clear, the journal knows the card, the same command
 //! again finishes, and nothing is left in the token.
 
-use super::{configure, desk_with, known_master, run};
+use super::{configure, desk_behind, desk_with, known_master, run};
 use cardwright_tests::cli::{Desk, Outcome};
 use cardwright_tests::hsm::{Kind, Token};
 
@@ -14,7 +14,7 @@ fn put(desk: &Desk) -> Outcome {
 /// How many calls a whole change makes.
 fn calls(token: &Token) -> u64 {
     let tap = token.tap();
-    assert_eq!(put(&desk_with(tap.env(), &tap.uri(), "")).expect(0).json()["result"], "loaded");
+    assert_eq!(put(&desk_behind(token, &tap)).expect(0).json()["result"], "loaded");
     tap.count()
 }
 
@@ -27,7 +27,7 @@ fn at_every_call(kind: Kind, fault: &str) {
     let mut failed = 0;
     for number in 1..=calls {
         let tap = token.tap().failing(&format!("{number}:{fault}"));
-        let desk = desk_with(tap.env(), &tap.uri(), "");
+        let desk = desk_behind(&token, &tap);
         let outcome = put(&desk);
         let place = format!("{kind:?}, {number}:{fault}: {outcome:#?}");
         assert!(!outcome.stderr.contains("panicked"), "{place}");
@@ -62,21 +62,18 @@ fn faulty(token: &Token, args: &[&str], fault: &str) -> (Desk, Outcome) {
     (desk, outcome)
 }
 
-/// How many calls these arguments make.
-fn calls_of(token: &Token, args: &[&str]) -> u64 {
-    let tap = token.tap();
-    run(&desk_with(tap.env(), &tap.uri(), ""), args);
-    tap.count()
-}
-
 /// Of a set of three keys a killed program may leave one or two; `key destroy` clears them away, and nothing else is left.
 #[test]
 fn half_a_set_can_be_destroyed() {
     let generate = ["key", "generate", "vault:hsm/card", "--purpose", "card", "--type", "aes128"];
     let destroy = ["key", "destroy", "vault:hsm/card", "--yes"];
     let Some(token) = Token::new("faults in key generate and key destroy", Kind::Kryoptic) else { return };
-    let making = calls_of(&token, &generate);
-    run(&desk_with(token.env(), &token.uri(), ""), &destroy).expect(0);
+    let tap = token.tap();
+    let desk = desk_with(tap.env(), &tap.uri(), "");
+    run(&desk, &generate).expect(0);
+    let making = tap.count();
+    configure(&desk, &token.uri(), "");
+    run(&desk, &destroy).expect(0);
     for fault in ["error", "kill-after"] {
         for number in 1..=making {
             let (desk, outcome) = faulty(&token, &generate, &format!("{number}:{fault}"));
@@ -91,8 +88,7 @@ fn half_a_set_can_be_destroyed() {
         }
         let mut number = 1;
         loop {
-            run(&desk_with(token.env(), &token.uri(), ""), &generate).expect(0);
-            let tap_calls = calls_of_destroy(&token, &destroy, number, fault);
+            let tap_calls = calls_of_destroy(&token, (&generate, &destroy), number, fault);
             number += 1;
             if number > tap_calls {
                 break;
@@ -101,10 +97,12 @@ fn half_a_set_can_be_destroyed() {
     }
 }
 
-/// Destroys with a fault, then without; gives how many calls the first had.
-fn calls_of_destroy(token: &Token, destroy: &[&str], number: u64, fault: &str) -> u64 {
+/// Makes a set, destroys it with a fault, then without; gives how many calls the first destruction had.
+fn calls_of_destroy(token: &Token, (generate, destroy): (&[&str], &[&str]), number: u64, fault: &str) -> u64 {
     let tap = token.tap().failing(&format!("{number}:{fault}"));
-    let desk = desk_with(tap.env(), &tap.uri(), "");
+    let desk = desk_with(tap.env(), &token.uri(), "");
+    run(&desk, generate).expect(0);
+    configure(&desk, &tap.uri(), "");
     run(&desk, destroy);
     configure(&desk, &token.uri(), "");
     run(&desk, destroy);

@@ -1,7 +1,7 @@
 //! The proof that no static key leaves a token: a thousand cards are loaded, and every byte that passes between the program
 //! and the module is looked at.
 
-use super::{MASTER, cards_own, desk_with, json, known_master};
+use super::{MASTER, cards_own, desk_behind, json, known_master};
 use cardwright_keys::diversify;
 use cardwright_keys::key::{KeyMaterial, SecretKey};
 use cardwright_keys::keyref::Scheme;
@@ -26,7 +26,7 @@ fn card_keys(master: &[u8], cards: u32) -> Vec<Vec<u8>> {
 fn leaks(token: &Token, len: usize, cards: u32, custody: &str) -> Vec<String> {
     known_master(token, len);
     let tap = token.tap();
-    let desk = desk_with(tap.env(), &tap.uri(), "");
+    let desk = desk_behind(token, &tap);
     let loaded = if len == 16 { load_at_once(&desk, cards) } else { load_each(&desk, len, cards) };
     assert_eq!(loaded.len(), cards as usize);
     assert!(loaded.iter().all(|card| card["custody"] == custody), "{loaded:#?}");

@@ -166,7 +166,7 @@ fn no_secret_of_a_vault_in_output_or_files() {
     for path in &written {
         assert_none(&canaries, &std::fs::read(path).expect("read"), &path.display().to_string());
     }
-    for name in ["office.vault", "state/audit.log", "state/journal.log"] {
+    for name in ["office.vault", "state/audit.log", "state/registry.db"] {
         assert!(written.contains(&desk.path().join(name)), "{written:?}");
     }
 }

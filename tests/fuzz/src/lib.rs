@@ -130,7 +130,7 @@ pub fn journal(data: &[u8]) {
     assert_eq!(whole.torn, 0);
     // Killed in the middle of the last append: what was acknowledged before is still there, and nothing else.
     let torn = parse_journal(&lines[..lines.len() - 1]).expect("a torn last line is no damage");
-    assert!(torn.torn > 0 && whole.records.starts_with(&torn.records));
+    assert!(torn.torn > 0 && whole.appends.starts_with(&torn.appends));
 }
 
 #[cfg(test)]

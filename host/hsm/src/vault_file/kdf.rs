@@ -28,8 +28,12 @@ impl Passphrase {
         self.0.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
     }
 
-    /// Fit for a new vault?
-    pub(super) fn check_new(&self) -> Result<(), TooShort> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Fit for a new vault, or a new operator's key?
+    pub(crate) fn check_new(&self) -> Result<(), TooShort> {
         let characters = self.characters();
         if characters < Self::LEAST { Err(TooShort { characters }) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-use super::{CardId, Change, Failures, Ledger, OpenChange, Outcome, Record, SetId};
+use super::{CardId, Change, Failures, Ledgers, OpenChange, Outcome, Record, SetId};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::{collection::vec, prop_assert, prop_assert_eq};
 
@@ -45,20 +45,10 @@ fn record() -> impl Strategy<Value = Record> {
     ]
 }
 
-fn ledger(records: &[Record]) -> Ledger {
-    let mut ledger = Ledger::default();
+fn ledger(records: &[Record]) -> Ledgers {
+    let mut ledger = Ledgers::default();
     records.iter().for_each(|record| ledger.apply(record));
     ledger
-}
-
-fn owner(record: &Record) -> &CardId {
-    match record {
-        Record::Counter { card, .. }
-        | Record::Authenticating { card, .. }
-        | Record::Authenticated { card, .. }
-        | Record::AuthenticationRefused { card, .. } => card,
-        Record::Intent(change) | Record::Sending(change) | Record::Ended { change, .. } => &change.card,
-    }
 }
 
 /// PUT KEY of this set is on its way from here on.
@@ -94,7 +84,7 @@ fn model_failures(records: &[Record], of: &CardId) -> Failures {
     let accepted = |record: &&Record| matches!(record, Record::Authenticated { card, .. } if card == of);
     let start = records.iter().rposition(|record| accepted(&record)).map_or(0, |place| place + 1);
     let mut failures = Failures::default();
-    for record in records[start..].iter().filter(|record| owner(record) == of) {
+    for record in records[start..].iter().filter(|record| record.card() == of) {
         match record {
             Record::Authenticating { .. } => failures.unanswered += 1,
             Record::AuthenticationRefused { .. } => {
@@ -110,7 +100,7 @@ fn model_failures(records: &[Record], of: &CardId) -> Failures {
 /// The last word about a card's key change; only its own end ends it.
 fn model_open(records: &[Record], of: &CardId) -> Option<OpenChange> {
     let mut open: Option<OpenChange> = None;
-    for record in records.iter().filter(|record| owner(record) == of) {
+    for record in records.iter().filter(|record| record.card() == of) {
         let (change, sent, mismatch) = match record.clone() {
             Record::Intent(change) => (change, false, false),
             Record::Sending(change) => (change, true, false),
@@ -132,10 +122,10 @@ proptest! {
         let ledger = ledger(&records);
         for of in (0..CARDS).map(card) {
             for with in (0..SETS).map(set) {
-                prop_assert_eq!(ledger.last_counter(&of, &with), model_counter(&records, &of, &with));
+                prop_assert_eq!(ledger.of(&of).last_counter(&with), model_counter(&records, &of, &with));
             }
-            prop_assert_eq!(ledger.failures(&of), model_failures(&records, &of));
-            prop_assert_eq!(ledger.open_change(&of).cloned(), model_open(&records, &of));
+            prop_assert_eq!(ledger.of(&of).failures, model_failures(&records, &of));
+            prop_assert_eq!(ledger.of(&of).open, model_open(&records, &of));
         }
         let open = (0..CARDS).filter_map(|of| model_open(&records, &card(of)));
         prop_assert!(ledger.open_changes().cloned().eq(open));
@@ -143,12 +133,12 @@ proptest! {
 
     #[test]
     fn counters_go_down_only_where_a_set_is_sent(records in vec(record(), 0..40)) {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledgers::default();
         for record in &records {
             let before = ledger.clone();
             ledger.apply(record);
             for (of, with) in (0..CARDS).flat_map(|of| (0..SETS).map(move |with| (card(of), set(with)))) {
-                let (old, new) = (before.last_counter(&of, &with), ledger.last_counter(&of, &with));
+                let (old, new) = (before.of(&of).last_counter(&with), ledger.of(&of).last_counter(&with));
                 prop_assert!(new >= old || sends(record, &of, &with), "{:?} {:?} {:?}", record, old, new);
             }
         }
@@ -157,12 +147,12 @@ proptest! {
     #[test]
     fn cards_do_not_touch_each_other(records in vec(record(), 0..40), of in 0..CARDS) {
         let of = card(of);
-        let own: Vec<Record> = records.iter().filter(|record| *owner(record) == of).cloned().collect();
+        let own: Vec<Record> = records.iter().filter(|record| *record.card() == of).cloned().collect();
         let (all, own) = (ledger(&records), ledger(&own));
-        prop_assert_eq!(all.open_change(&of), own.open_change(&of));
-        prop_assert_eq!(all.failures(&of), own.failures(&of));
+        prop_assert_eq!(all.of(&of).open, own.of(&of).open);
+        prop_assert_eq!(all.of(&of).failures, own.of(&of).failures);
         for with in (0..SETS).map(set) {
-            prop_assert_eq!(all.last_counter(&of, &with), own.last_counter(&of, &with));
+            prop_assert_eq!(all.of(&of).last_counter(&with), own.of(&of).last_counter(&with));
         }
     }
 

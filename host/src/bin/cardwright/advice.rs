@@ -1,9 +1,14 @@
 //! What a failure means for the shell (an exit code) and for a person (what to do next).
 
+pub(crate) mod approval;
+mod life;
 mod vault;
 
 use crate::custodian::advice as custodian;
 use crate::output;
+use cardwright::audit_file::LineError;
+use cardwright::control::ControlError;
+use cardwright::control::job::JobError;
 use cardwright::custodian::CustodianError;
 use cardwright::error::{Error, RequestError};
 use cardwright::share_file::ShareFileError;
@@ -21,6 +26,8 @@ use cardwright_proto::gp::put_key::PutKey;
 use cardwright_proto::gp::{Command as _, GpError};
 use cardwright_proto::scp::ScpError;
 use cardwright_proto::status::StatusWord;
+use cardwright_registry::lines::LineError as CardLineError;
+use cardwright_registry::{Added, RegistryError};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -89,6 +96,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     VaultFile(#[from] VaultFileError),
     #[error(transparent)]
+    Operator(#[from] approval::OperatorFailure),
+    #[error(transparent)]
     Token(#[from] TokenError),
     /// Printed already.
     #[error("the token does not hold the profile `{0}`")]
@@ -105,6 +114,40 @@ pub(crate) enum Failure {
     Partly(Error),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// What went before it is made.
+    #[error("done; the cards could not be listed: {0}")]
+    NotListed(JobError),
+    #[error("{error}; {} new and {} changed cards were written before it", added.new, added.changed)]
+    ImportStopped { added: Added, error: Box<Failure> },
+    #[error("journal file {} is in use by another process, of an earlier version", .0.display())]
+    JournalInUse(PathBuf),
+    #[error("journal file {}: {error}", path.display())]
+    OldJournal { path: PathBuf, error: LineError },
+    #[error("`vault:{0}` names a version: they are numbered by themselves")]
+    Numbered(VaultKey),
+    #[error("{} is no regular file: it is read twice, so that nothing is written before every line is good", .0.display())]
+    NoFile(PathBuf),
+    #[error("the file changed while it was read")]
+    FileChanged,
+    #[error("the file cannot be read: {0}")]
+    Unreadable(std::io::Error),
+    #[error("no card on record begins so")]
+    NoCard,
+    #[error("more than one card on record begins so")]
+    ManyCards,
+    #[error(transparent)]
+    CardLine(#[from] CardLineError),
+    #[error("`vault:{key}` cannot be taken on before `vault:{next}`")]
+    Gap { key: VaultKey, next: VaultKey },
+    /// They are printed already.
+    #[error("{0} findings: registry and vaults do not agree, or something is unfinished")]
+    Findings(usize),
     #[error("the new keys are in {0}, which nothing keeps: they would be lost with this process")]
     NotKept(String),
     #[error("no reader was named")]
@@ -160,6 +203,7 @@ impl Failure {
                     | Self::Stopped(_)
                     | Self::Output(_)
                     | Self::NoCandidate
+                    | Self::Findings(_)
                     | Self::Partly(_)
             )
         {
@@ -188,6 +232,7 @@ impl Failure {
             Self::Vault(error) => vault::exit_code(error),
             Self::VaultFile(error) => vault::exit_code_of_file(error),
             Self::Token(_) | Self::ProfileBroken(_) => 8,
+            Self::Operator(error) => error.exit_code(),
             Self::Child(code) => *code,
             Self::PinSource | Self::Pin { .. } | Self::PinsDiffer | Self::NotConfirmed => 2,
             Self::Link(LinkError::Uri { .. }) => 2,
@@ -198,8 +243,24 @@ impl Failure {
             Self::ShareFile(ShareFileError::File(_)) | Self::KeyLoad(_) => 8,
             Self::ShareFile(_) => 2,
             Self::NotWritten(_) => 8,
-            Self::Journal(_) | Self::File { .. } | Self::Output(_) => 9,
-            Self::Partly(_) => 10,
+            Self::Journal(_)
+            | Self::File { .. }
+            | Self::Output(_)
+            | Self::OldJournal { .. }
+            | Self::JournalInUse(_) => 9,
+            Self::Registry(_) | Self::Job(_) | Self::Findings(_) => 9,
+            Self::NoFile(_) | Self::FileChanged | Self::Unreadable(_) => 2,
+            Self::NoCard | Self::ManyCards | Self::CardLine(_) | Self::Gap { .. } => 2,
+            Self::Control(error) => life::exit_code(error),
+            Self::Numbered(_) => 2,
+            Self::Partly(_) | Self::NotListed(_) => 10,
+            Self::ImportStopped { added, error } => {
+                if *added == Added::default() {
+                    error.exit_code()
+                } else {
+                    10
+                }
+            }
         }
     }
 
@@ -211,6 +272,7 @@ impl Failure {
             Self::NotKept(_) => "write them to a file of mode 0600 and pass file:PATH",
             Self::Vault(error) => return vault::advice(error),
             Self::VaultFile(error) => return vault::advice_on_file(error),
+            Self::Operator(error) => return error.advice(),
             Self::Token(error) => return vault::advice_on_token(error),
             Self::NoScheme | Self::Method(_) => "`cardwright key derive --help` lists the methods",
             Self::NoVault(_) => vault::NO_VAULT,
@@ -224,7 +286,13 @@ impl Failure {
             Self::NotWritten(_) => "the card still has it: run the same command again with another --out",
             Self::MixedSets => "check one key set at a time",
             Self::NoCandidate => NO_CANDIDATE,
-            Self::Journal(_) => IN_USE,
+            Self::Journal(_) | Self::JournalInUse(_) => IN_USE,
+            Self::Registry(error) => return life::advice_on_registry(error),
+            Self::Job(JobError::Registry(error)) => return life::advice_on_registry(error),
+            Self::Control(error) => return life::advice(error),
+            Self::NotListed(_) => "it is not to be done again: `cardwright cards job KEY --out FILE` lists them",
+            Self::ImportStopped { .. } => "mend the file and import it again: what is known already does no harm",
+            Self::Numbered(_) => "leave the number out: `cardwright key rotate` makes the next version",
             Self::CardTorn => "start it again with the same state= to power the card up",
             _ => return None,
         })
@@ -252,6 +320,8 @@ fn code_of(error: &Error) -> u8 {
         Error::Apdu { .. } | Error::Gp(_) | Error::NotProved { .. } => 7,
         Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } => 7,
         Error::Vault(error) => vault::exit_code(error),
+        Error::Control(error) => life::exit_code(error),
+        Error::Signer(_) => 8,
         Error::Entropy(_) => 8,
         Error::Journal(_) | Error::OtherChangePending { .. } => 9,
         Error::Scp { error, .. } => match error {
@@ -293,6 +363,7 @@ fn advice_on(error: &Error) -> Option<&'static str> {
         Error::Gp(GpError::Pin { refused, .. }) => custodian::wrong_pin(*refused),
         Error::Custodian(error) => return custodian::advice(error),
         Error::Vault(error) => return vault::advice(error),
+        Error::Control(error) => return life::advice(error),
         Error::AtRisk { .. } => "find out why it was refused; if the keys are right beyond doubt, pass --accept-risk",
         Error::Blocked(_) => "set the card aside: no host can unblock a key set",
         Error::EchoMismatch { .. } => {

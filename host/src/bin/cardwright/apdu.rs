@@ -78,6 +78,7 @@ fn in_clear(args: &ApduArgs, card: &mut AnyCard, commands: &[Vec<u8>]) -> Result
 fn through_channel(settings: &Settings, args: &ApduArgs, key: &KeyText, commands: &[Vec<u8>]) -> Result<Run, Failure> {
     let key = setup::key_ref(key)?;
     let vault = setup::load_keys(settings, [&key])?;
+    setup::readable(&vault, [&key])?;
     let mut kept = setup::open_books(settings)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let mut card = setup::open_card(settings)?;

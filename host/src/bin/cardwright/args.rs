@@ -1,6 +1,9 @@
 //! The arguments, as clap reads them. No argument takes a key; key references are read in [`crate::setup`], so that a
 //! key typed in their place is not repeated in an error.
 
+mod life;
+mod operators;
+mod registry;
 mod vaults;
 
 use cardwright_keys::keyref::parse_byte;
@@ -8,10 +11,22 @@ use cardwright_proto::custody::Mode as ShareMode;
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::scp::{Mode, SecurityLevel};
 use clap::{Args, Parser, Subcommand};
+pub(crate) use life::{
+    ActivateArgs, CompromiseArgs, DestroyArgs, DueArgs, JobArgs, KeysReportArgs, MoveArgs, ReportCommand, RotateArgs,
+    WrappedArgs,
+};
+pub(crate) use operators::{
+    AddArgs, ApproveCommand, ApproveListArgs, OperatorCommand, OperatorKeyArgs, OperatorKeyCommand, RetireArgs,
+    SignArgs,
+};
+pub(crate) use registry::{
+    AdoptArgs, CardArgs, CardsCommand, ExportArgs, FindArgs, Format, RegistryCheckArgs, RegistryCommand,
+    RegistryImportArgs, WhichArgs,
+};
 use std::path::PathBuf;
 pub(crate) use vaults::{
-    CreateArgs, DeriveArgs, DestroyArgs, GenerateArgs, HsmCommand, HsmListArgs, ImportArgs, KdfArgs, KdfName,
-    KeyCommand, ListArgs, PasswdArgs, ProbeArgs, ShowArgs, SpecArgs, UnlockArgs, VaultArgs, VaultCommand,
+    CreateArgs, DeriveArgs, GenerateArgs, HsmCommand, HsmListArgs, ImportArgs, KdfArgs, KdfName, KeyCommand, ListArgs,
+    PasswdArgs, ProbeArgs, ShowArgs, SpecArgs, UnlockArgs, VaultArgs, VaultCommand,
 };
 
 /// Loads, splits, rotates and proves smart-card keys.
@@ -26,7 +41,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Key references (KEYREF), with @KVN behind for a certain key set on the card:
-  vault:NAME/KEY  a key in a vault that the configuration file names
+  vault:NAME/KEY  a key in a vault that the configuration file names; with :N behind, its version N
   file:PATH       mode 0600, hex: one key, or ENC,MAC,DEK
   fd:N            an open file descriptor, read once
   prompt          asked for on the terminal
@@ -35,7 +50,8 @@ Key references (KEYREF), with @KVN behind for a certain key set on the card:
   e.g. kdf3+file:master.hex; `cardwright key derive --help` says what each is
 
 Exit codes: 0 done, 2 usage, 3 reader or link, 4 card refused, 5 keys do not match (nothing sent),
-6 card blocked or at risk, 7 integrity failure, 8 vault or HSM, 9 registry or journal";
+6 card blocked or at risk, 7 integrity failure, 8 vault or HSM, 9 registry or journal,
+10 partly done, 11 others have to approve it first";
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
@@ -46,10 +62,10 @@ pub(crate) struct Global {
     /// Print one JSON object on standard output
     #[arg(long, global = true, env = "CARDWRIGHT_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) json: bool,
-    /// Configuration file (TOML: reader, state-dir, time-limit, wait, vaults)
+    /// Configuration file (TOML: reader, state-dir, time-limit, wait, vaults, approvals, operator)
     #[arg(long, global = true, env = "CARDWRIGHT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where the journal and the audit log are kept
+    /// Where the registry and the audit log are kept
     #[arg(long, global = true, env = "CARDWRIGHT_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Seconds that a card may take for one APDU [default: 60]
@@ -58,6 +74,9 @@ pub(crate) struct Global {
     /// Seconds to wait for a virtual card to dial in [default: 30]
     #[arg(long, global = true, env = "CARDWRIGHT_WAIT", value_name = "SECONDS", value_parser = seconds())]
     pub(crate) wait: Option<u64>,
+    /// Read what compromised keys made, for this reason: logged, and approved where there is dual control
+    #[arg(long, global = true, value_name = "REASON", value_parser = life::why)]
+    pub(crate) despite_compromise: Option<String>,
     /// Say more on standard error: -v steps, -vv commands in plain form, key material blanked
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -86,6 +105,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Cards on record
+    Cards {
+        #[command(subcommand)]
+        command: CardsCommand,
+    },
+    /// What is known of cards and keys, beside the keys themselves
+    Registry {
+        #[command(subcommand)]
+        command: RegistryCommand,
+    },
+    /// Reports: self-contained HTML files
+    Report {
+        #[command(subcommand)]
+        command: ReportCommand,
+    },
     /// Vaults that are encrypted files
     Vault {
         #[command(subcommand)]
@@ -95,6 +129,16 @@ pub(crate) enum Command {
     Hsm {
         #[command(subcommand)]
         command: HsmCommand,
+    },
+    /// Who may ask and approve, where there is dual control
+    Operator {
+        #[command(subcommand)]
+        command: OperatorCommand,
+    },
+    /// Requests that wait for approval
+    Approve {
+        #[command(subcommand)]
+        command: ApproveCommand,
     },
     /// Simulated cards
     Sim {

@@ -31,9 +31,15 @@ pub(crate) fn put(settings: &Settings, args: &PutArgs) -> Result<(), Failure> {
         setup::with_keys(|| setup::load_keys(settings, [&current, &new]).map(|_| ()))?;
         return dry_run(settings, args, &current, &new);
     }
-    let kept_in = new.to_string();
+    let given = new.clone();
     let report = setup::with_keys(|| change(settings, args, current, in_full(new)?))?;
-    if settings.json { output::json(&report_json(&report)) } else { output::text(&report_text(&report, &kept_in)) }
+    if settings.json {
+        return output::json(&report_json(&report));
+    }
+    // A path as it was given; a vault's key with the version that it turned out to be.
+    let kept_in =
+        if matches!(given.source, Source::Vault(_)) { report.change.kept_in.clone() } else { given.to_string() };
+    output::text(&report_text(&report, &kept_in))
 }
 
 /// With an absolute path: what the journal says has to hold in any directory.
@@ -46,7 +52,8 @@ fn in_full(mut key: KeyRef) -> Result<KeyRef, Failure> {
 
 fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> Result<Report, Failure> {
     let vault = setup::load_keys(settings, [&current, &new])?;
-    let new = KeptKey::after(new, make_durable)?;
+    setup::readable(&vault, [&current])?;
+    let new = KeptKey::after(setup::newest(&vault, &new)?, make_durable)?;
     let mut kept = setup::open_books(settings)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let mut card = setup::open_card(settings)?;
@@ -60,10 +67,13 @@ fn change(settings: &Settings, args: &PutArgs, current: KeyRef, new: KeyRef) -> 
     let request = Request { current, new, target: args.kvn, replace, abandon_pending, form };
     let mut rotation =
         Rotation { card: &mut card, vault: &vault, books: &mut books, entropy: &mut Os, choices: &choices };
+    let before = rotation.books.open_changes()?;
     let done = rotation.run(&request);
     // From PUT KEY on, whatever went wrong leaves open which keys the card has, and the journal knows the change.
-    let open =
-        |books: &Books<'_>| books.ledger().open_changes().any(|open| open.sent && open.change.kept_in == kept_in);
+    let open = |books: &Books<'_>| match books.open_changes() {
+        Ok(after) => after.iter().any(|open| open.sent && open.change.kept_in == kept_in && !before.contains(open)),
+        Err(_) => true,
+    };
     done.map_err(|error| match error {
         Error::EchoMismatch { .. } | Error::MismatchOnRecord { .. } | Error::OtherChangePending { .. } => error.into(),
         error if error.is_lost() || open(&books) => Failure::Interrupted(error),
@@ -178,6 +188,7 @@ pub(crate) fn check(settings: &Settings, args: &CheckArgs) -> Result<(), Failure
 
 fn try_all(settings: &Settings, args: &CheckArgs, given: &[KeyRef]) -> Result<(Initialized, Vec<Verdict>), Failure> {
     let vault = setup::load_keys(settings, given)?;
+    setup::readable(&vault, given)?;
     let mut card = setup::open_card(settings)?;
     let greeting = greet(&mut card, &args.aid.0)?;
     let kvn = given.iter().find_map(|key| key.kvn);

@@ -19,6 +19,36 @@ pub(crate) struct Settings {
     pub(crate) time_limit: Duration,
     pub(crate) wait: Duration,
     pub(crate) vaults: BTreeMap<Name, VaultConfig>,
+    pub(crate) approvals: Option<ApprovalsConfig>,
+    pub(crate) operator: Option<OperatorConfig>,
+    /// Why compromised keys are read with in this run.
+    pub(crate) despite_compromise: Option<String>,
+}
+
+/// `[approvals]`: dual control. Both files are what signatures are checked against: whoever writes them decides.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApprovalsConfig {
+    /// Which operations need whose approval. Without it a single user decides alone.
+    pub(crate) policy: Option<PathBuf>,
+    /// Who may ask and approve.
+    pub(crate) operators: PathBuf,
+}
+
+/// `[operator]`: who uses this computer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OperatorConfig {
+    #[serde(deserialize_with = "name")]
+    pub(crate) name: Name,
+    /// `file:PATH` or `pkcs11:URI`
+    pub(crate) key: Option<String>,
+    /// Where the key file's passphrase comes from; asked for where it is left out.
+    pub(crate) passphrase: Option<String>,
+}
+
+fn name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Name, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// One `[vault.NAME]` of the file.
@@ -71,6 +101,8 @@ struct File {
     wait: Option<u64>,
     #[serde(default)]
     vault: BTreeMap<String, VaultConfig>,
+    approvals: Option<ApprovalsConfig>,
+    operator: Option<OperatorConfig>,
 }
 
 /// Options, then the file, then defaults.
@@ -85,6 +117,9 @@ pub(crate) fn complete(global: Global) -> Result<Settings, Failure> {
     let vaults = file.vault.into_iter().map(|(name, vault)| Ok((vault_name(&name)?, vault)));
     Ok(Settings {
         vaults: vaults.collect::<Result<_, Failure>>()?,
+        approvals: file.approvals,
+        operator: file.operator,
+        despite_compromise: global.despite_compromise,
         reader: global.reader.or(file.reader),
         json: global.json,
         state_dir: global.state_dir.or(file.state_dir),
@@ -129,6 +164,14 @@ fn read(path: &Path) -> Result<File, Failure> {
     // A relative path in a file is meant from there, not from wherever the program happens to run.
     let base = path.parent().unwrap_or(Path::new(""));
     file.state_dir = file.state_dir.map(|dir| base.join(dir));
+    if let Some(approvals) = &mut file.approvals {
+        approvals.policy = approvals.policy.take().map(|path| base.join(path));
+        approvals.operators = base.join(&approvals.operators);
+    }
+    if let Some(operator) = &mut file.operator {
+        operator.key = operator.key.take().map(|source| from_base(base, source));
+        operator.passphrase = operator.passphrase.take().map(|source| from_base(base, source));
+    }
     for vault in file.vault.values_mut() {
         if let VaultConfig::Soft(soft) = vault {
             soft.file = base.join(&soft.file);

@@ -199,6 +199,7 @@ fn in_session<R>(
 ) -> Result<R, Failure> {
     let key = setup::key_ref(&args.key)?;
     let vault = setup::load_keys(settings, [&key])?;
+    setup::readable(&vault, [&key])?;
     let mut kept = setup::open_books(settings)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
     let mut card = setup::open_card(settings)?;

@@ -57,7 +57,7 @@ fn load_all(settings: &Settings, dir: &Path, args: &DemoArgs) -> Result<Vec<Done
     let vault = setup::load_keys(settings, [&factory, &diversified])?;
     let mut kept = setup::file_books(dir)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
-    let new = KeptKey::after(diversified, make_durable)?;
+    let new = KeptKey::after(setup::newest(&vault, &diversified)?, make_durable)?;
     let request = Request {
         current: factory,
         new,

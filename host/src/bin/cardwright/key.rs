@@ -1,13 +1,14 @@
 //! `cardwright key`: keys in vaults and files. No key is ever shown, check values are.
 
 use crate::advice::Failure;
-use crate::args::{DestroyArgs, GenerateArgs, ImportArgs, KeyCommand, KeyText, ListArgs, ShowArgs, SpecArgs};
+use crate::args::{GenerateArgs, ImportArgs, KeyCommand, KeyText, ListArgs, SpecArgs};
 use crate::config::Settings;
-use crate::{derive, output, setup};
-use cardwright_hsm::{load_key, random_material, write_key_file};
-use cardwright_keys::key::Algorithm;
+use crate::office::{Office, with_office};
+use crate::{derive, life, output, setup, show};
+use cardwright_hsm::{OpenVault, load_key, random_material, write_key_file};
 use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source, VaultKey};
-use cardwright_keys::vault::{Kcvs, KeyInfo, KeySpec, Store};
+use cardwright_keys::lifecycle::{Act, State};
+use cardwright_keys::vault::{Kcvs, KeyInfo, KeySpec, VaultError};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -17,9 +18,18 @@ pub(crate) fn run(settings: &Settings, command: &KeyCommand) -> Result<(), Failu
         KeyCommand::Generate(args) => generate(settings, args),
         KeyCommand::Import(args) => import(settings, args),
         KeyCommand::List(args) => list(settings, args),
-        KeyCommand::Show(args) => show(settings, args),
+        KeyCommand::Show(args) => show::run(settings, args),
         KeyCommand::Derive(args) => derive::run(settings, args),
-        KeyCommand::Destroy(args) => destroy(settings, args),
+        KeyCommand::Activate(args) => life::activate(settings, args),
+        KeyCommand::Suspend(args) => life::step(settings, Act::Suspend, args),
+        KeyCommand::Reactivate(args) => life::step(settings, Act::Reactivate, args),
+        KeyCommand::Deactivate(args) => life::step(settings, Act::Deactivate, args),
+        KeyCommand::Confirm(args) => life::step(settings, Act::Confirm, args),
+        KeyCommand::Compromise(args) => life::compromise(settings, args),
+        KeyCommand::Destroy(args) => life::destroy(settings, args),
+        KeyCommand::Rotate(args) => life::rotate(settings, args),
+        KeyCommand::Wrapped(args) => life::wrapped(settings, args),
+        KeyCommand::Due(args) => life::due_soon(settings, args),
     }
 }
 
@@ -28,35 +38,78 @@ const fn spec(args: &SpecArgs) -> KeySpec {
 }
 
 /// What a reference names that stands for nothing but a place: no diversification, no set on a card.
-fn place(text: &KeyText) -> Result<Source, Failure> {
+pub(crate) fn place(text: &KeyText) -> Result<Source, Failure> {
     match setup::key_ref(text)? {
         KeyRef { scheme: Scheme::Plain, source, kvn: None } => Ok(source),
         other => Err(Failure::NotAPlace(other.to_string())),
     }
 }
 
-fn in_vault(text: &KeyText) -> Result<VaultKey, Failure> {
+pub(crate) fn in_vault(text: &KeyText) -> Result<VaultKey, Failure> {
     match place(text)? {
         Source::Vault(key) => Ok(key),
         _ => Err(Failure::NotAPlace(setup::key_ref(text)?.to_string())),
     }
 }
 
-/// Opens the vault, and does something with what it keeps.
-fn with_store<R>(
+/// A key as it is asked for by name: its versions are numbered here, not by whoever names it.
+fn fresh(key: VaultKey) -> Result<VaultKey, Failure> {
+    let kept = VaultKey::from_kept(key.vault.clone(), &key.key);
+    if key.version.is_some() || kept.version != Some(1) { Err(Failure::Numbered(key)) } else { Ok(key) }
+}
+
+/// Makes the next version of a key in its vault, and registers it.
+pub(crate) fn make(
     settings: &Settings,
-    vault: &Name,
-    work: impl FnOnce(&mut dyn Store) -> Result<R, Failure>,
-) -> Result<R, Failure> {
-    setup::with_keys(|| work(setup::open_vault(settings, vault)?.store()))
+    office: &mut Office,
+    (vault, key): (&mut OpenVault, &VaultKey),
+    (spec, why, beside): (KeySpec, &str, bool),
+) -> Result<(VaultKey, KeyInfo), Failure> {
+    let operation = office.control().beginning(key, Act::Generate, (spec, None), beside)?;
+    let permit = office.permit(settings, &operation, why)?;
+    let resumed = office.control().was_intended(&operation)?;
+    office.control().intend(&permit)?;
+    let info = match vault.generate(&permit, spec) {
+        // An earlier run was stopped between the vault and the registry: it is there, and nobody has used it.
+        Err(VaultError::Exists(name)) if resumed => listed(vault, &name, spec)?,
+        other => other?,
+    };
+    let kcvs = info.kcvs.as_ref().map(ToString::to_string);
+    office.control().begin(&permit, spec, kcvs, why)?;
+    Ok((operation.key, info))
+}
+
+/// What a vault says of a key that it has, where it is what was asked for.
+fn listed(vault: &OpenVault, name: &Name, spec: KeySpec) -> Result<KeyInfo, Failure> {
+    let found = vault.list()?.into_iter().find(|info| info.name == *name && info.spec == spec);
+    found.ok_or_else(|| VaultError::Exists(name.clone()).into())
+}
+
+/// Where nobody else has to approve it, a new key is active at once, unless it is asked to wait.
+fn activate_now(settings: &Settings, office: &mut Office, key: &VaultKey, wait: bool) -> Result<State, Failure> {
+    if wait || office.rules.needs(Act::Activate).is_some() {
+        return Ok(State::PreOperational);
+    }
+    let version = office.control().version(key)?;
+    let operation = office.control().operation(&version, Act::Activate, None)?;
+    let permit = office.permit(settings, &operation, "made for use at once")?;
+    office.control().intend(&permit)?;
+    office.control().step(&permit, "made for use at once")?;
+    Ok(State::Active)
 }
 
 fn generate(settings: &Settings, args: &GenerateArgs) -> Result<(), Failure> {
     let spec = spec(&args.spec);
     match place(&args.key)? {
-        Source::Vault(VaultKey { vault, key }) => {
-            let made = with_store(settings, &vault, |store| Ok(store.generate(&key, spec)?))?;
-            print(settings.json, "made", &vault, &made)
+        Source::Vault(key) => {
+            let key = fresh(key)?;
+            let (key, info, state) = with_office(settings, |office| {
+                let mut vault = setup::open_vault(settings, &key.vault)?;
+                let (key, info) = make(settings, office, (&mut vault, &key), (spec, &args.reason, false))?;
+                let state = activate_now(settings, office, &key, args.pre_operational)?;
+                Ok((key, info, state))
+            })?;
+            print(settings.json, "made", (&key, state), &info)
         }
         Source::File(path) => generate_file(settings, &path, spec),
         other => Err(Failure::NotAPlace(KeyRef { scheme: Scheme::Plain, source: other, kvn: None }.to_string())),
@@ -81,34 +134,63 @@ fn generate_file(settings: &Settings, path: &Path, spec: KeySpec) -> Result<(), 
 }
 
 fn import(settings: &Settings, args: &ImportArgs) -> Result<(), Failure> {
-    let VaultKey { vault, key } = in_vault(&args.key)?;
+    let key = fresh(in_vault(&args.key)?)?;
     let from = setup::key_ref(&args.from)?;
     place(&args.from)?;
-    let taken = setup::with_keys(|| {
+    let spec = spec(&args.spec);
+    let (key, info, state) = with_office(settings, |office| {
         let material = load_key(&from, &mut setup::Terminal)?;
-        let mut vault = setup::open_vault(settings, &vault)?;
-        Ok(vault.store().import(&key, spec(&args.spec), &material)?)
+        let kcvs = Kcvs::of(&material, spec.key_type.algorithm()).map_err(|_| Failure::NoCheckValue)?;
+        let operation = office.control().beginning(&key, Act::Import, (spec, Some(&kcvs)), false)?;
+        let permit = office.permit(settings, &operation, &args.reason)?;
+        let mut vault = setup::open_vault(settings, &key.vault)?;
+        let resumed = office.control().was_intended(&operation)?;
+        office.control().intend(&permit)?;
+        let info = match vault.import(&permit, spec, &material) {
+            Err(VaultError::Exists(name)) if resumed => same(&vault, &name, spec, kcvs)?,
+            other => other?,
+        };
+        let kcvs = info.kcvs.as_ref().map(ToString::to_string);
+        office.control().begin(&permit, spec, kcvs, &args.reason)?;
+        let state = activate_now(settings, office, &operation.key, args.pre_operational)?;
+        Ok((operation.key, info, state))
     })?;
-    print(settings.json, "imported", &vault, &taken)
+    print(settings.json, "imported", (&key, state), &info)
 }
+
+/// As [`listed`], where it has these check values too.
+fn same(vault: &OpenVault, name: &Name, spec: KeySpec, kcvs: Kcvs) -> Result<KeyInfo, Failure> {
+    let info = listed(vault, name, spec)?;
+    if info.kcvs == Some(kcvs) { Ok(info) } else { Err(VaultError::Exists(name.clone()).into()) }
+}
+
+/// What a vault keeps, with the state that the registry knows: `None` for what nobody registered, and in it for a history
+/// that is not believed.
+type Listed = (VaultKey, Option<Option<State>>, KeyInfo);
 
 fn list(settings: &Settings, args: &ListArgs) -> Result<(), Failure> {
     let vaults: Vec<&Name> = match &args.vault {
         Some(name) => vec![name],
         None => settings.vaults.keys().collect(),
     };
-    let mut keys = Vec::new();
-    for vault in vaults {
-        let found = with_store(settings, vault, |store| Ok(store.list()?))?;
-        keys.extend(found.into_iter().map(|info| (vault, info)));
-    }
+    let keys = with_office(settings, |office| {
+        let mut keys: Vec<Listed> = Vec::new();
+        let states = office.control().states()?;
+        for vault in vaults {
+            for info in setup::open_vault(settings, vault)?.list()? {
+                let key = VaultKey::from_kept(vault.clone(), &info.name);
+                keys.push((key.clone(), states.get(&key).copied(), info));
+            }
+        }
+        Ok(keys)
+    })?;
     if settings.json {
-        let keys: Vec<_> = keys.iter().map(|(vault, info)| info_json(vault, info)).collect();
+        let keys: Vec<_> = keys.iter().map(|(key, state, info)| info_json((key, *state), info)).collect();
         return output::json(&json!({ "keys": keys }));
     }
     let mut out = String::new();
-    for (vault, info) in &keys {
-        out.push_str(&info_text(vault, info));
+    for (key, state, info) in &keys {
+        out.push_str(&info_text((key, *state), info));
     }
     if keys.is_empty() {
         out.push_str("no keys\n");
@@ -116,79 +198,35 @@ fn list(settings: &Settings, args: &ListArgs) -> Result<(), Failure> {
     output::text(&out)
 }
 
-fn show(settings: &Settings, args: &ShowArgs) -> Result<(), Failure> {
-    if let Source::Vault(VaultKey { vault, key }) = place(&args.key)? {
-        let found = with_store(settings, &vault, |store| {
-            let info = store.list()?.into_iter().find(|info| info.name == key);
-            info.ok_or_else(|| Failure::NoKey(VaultKey { vault: vault.clone(), key: key.clone() }))
-        })?;
-        if settings.json {
-            return output::json(&info_json(&vault, &found));
-        }
-        return output::text(&info_text(&vault, &found));
-    }
-    let key = setup::key_ref(&args.key)?;
-    // What is outside says not what it is for: it may be either.
-    let both = setup::with_keys(|| {
-        let material = load_key(&key, &mut setup::Terminal)?;
-        Ok([Algorithm::Aes, Algorithm::TripleDes].map(|algorithm| (algorithm, Kcvs::of(&material, algorithm).ok())))
-    })?;
-    let known = both.iter().filter_map(|(algorithm, kcvs)| Some((algorithm.name(), kcvs.as_ref()?)));
-    if settings.json {
-        let kcvs: serde_json::Map<_, _> = known.map(|(name, kcvs)| (name.to_owned(), kcvs_json(kcvs))).collect();
-        return output::json(&json!({ "key": key.to_string(), "kcvs": kcvs, "custody": "software" }));
-    }
-    let mut out = format!("{}\n", output::harmless(&key.to_string()));
-    known.for_each(|(name, kcvs)| {
-        let _ = writeln!(out, "  KCV {} ({name})", kcvs_text(kcvs));
-    });
-    output::text(&out)
-}
-
-fn destroy(settings: &Settings, args: &DestroyArgs) -> Result<(), Failure> {
-    let VaultKey { vault, key } = in_vault(&args.key)?;
-    with_store(settings, &vault, |store| {
-        if !args.yes {
-            eprintln!("vault:{vault}/{key} is destroyed for good, and with it what only it can derive");
-            setup::confirmed()?;
-        }
-        Ok(store.destroy(&key)?)
-    })?;
-    if settings.json {
-        return output::json(&json!({ "result": "destroyed", "key": format!("vault:{vault}/{key}") }));
-    }
-    output::text(&format!("vault:{vault}/{key} is destroyed\n"))
-}
-
-fn print(json: bool, result: &str, vault: &Name, info: &KeyInfo) -> Result<(), Failure> {
+fn print(json: bool, result: &str, (key, state): (&VaultKey, State), info: &KeyInfo) -> Result<(), Failure> {
     if json {
-        let mut object = info_json(vault, info);
+        let mut object = info_json((key, Some(Some(state))), info);
         object["result"] = result.into();
         return output::json(&object);
     }
-    output::text(&info_text(vault, info))
+    output::text(&info_text((key, Some(Some(state))), info))
 }
 
-fn info_json(vault: &Name, info: &KeyInfo) -> Value {
+pub(crate) fn info_json((key, state): (&VaultKey, Option<Option<State>>), info: &KeyInfo) -> Value {
     let KeySpec { purpose, key_type, portable } = info.spec;
     json!({
-        "key": format!("vault:{vault}/{}", info.name),
+        "key": format!("vault:{}/{}", key.vault, key.key),
+        "version": key.version,
+        "state": state.map(|state| state.map_or("not believed", State::name)),
         "purpose": purpose.name(),
         "type": key_type.name(),
         "portable": portable,
-        "version": info.version,
         "kcv": info.kcvs.as_ref().map(kcvs_json),
         "kcv_algorithm": key_type.algorithm().name(),
         "custody": info.custody.to_string(),
     })
 }
 
-fn info_text(vault: &Name, info: &KeyInfo) -> String {
+pub(crate) fn info_text((key, state): (&VaultKey, Option<Option<State>>), info: &KeyInfo) -> String {
     let KeySpec { purpose, key_type, portable } = info.spec;
-    let mut out = format!("vault:{vault}/{}  {purpose} {key_type}", info.name);
-    if let Some(version) = info.version {
-        let _ = write!(out, ", version {version}");
-    }
+    let state = state.map_or("not registered", |state| state.map_or("not believed", State::name));
+    let version = key.version.unwrap_or(1);
+    let mut out = format!("vault:{}/{}  {purpose} {key_type}, version {version}, {state}", key.vault, key.key);
     if portable {
         out.push_str(", portable");
     }
@@ -197,14 +235,14 @@ fn info_text(vault: &Name, info: &KeyInfo) -> String {
     out
 }
 
-fn kcvs_json(kcvs: &Kcvs) -> Value {
+pub(crate) fn kcvs_json(kcvs: &Kcvs) -> Value {
     match kcvs {
         Kcvs::One(kcv) => kcv.to_string().into(),
         Kcvs::Set(set) => output::kcvs(set),
     }
 }
 
-fn kcvs_text(kcvs: &Kcvs) -> String {
+pub(crate) fn kcvs_text(kcvs: &Kcvs) -> String {
     match kcvs {
         Kcvs::One(kcv) => kcv.to_string(),
         Kcvs::Set(set) => format!("{} {} {}", set.enc, set.mac, set.dek),

@@ -2,8 +2,10 @@
 
 mod advice;
 mod apdu;
+mod approve;
 mod args;
 mod card_keys;
+mod cards;
 mod config;
 mod custodian;
 mod demo;
@@ -11,9 +13,16 @@ mod derive;
 mod hsm;
 mod info;
 mod key;
+mod life;
+mod office;
+mod operator;
 mod output;
 mod readers;
+mod registers;
+mod registry;
+mod report;
 mod setup;
+mod show;
 mod sim;
 mod unlocked;
 mod vault;
@@ -21,6 +30,7 @@ mod vault;
 use advice::Failure;
 use args::{CardCommand, Cli, Command, KeysCommand, SimCommand};
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -31,7 +41,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to stdout with 0, usage errors to stderr with 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return error.print().map_or(ExitCode::from(2), |()| ExitCode::from(code));
+            return shown(error).print().map_or(ExitCode::from(2), |()| ExitCode::from(code));
         }
     };
     setup::start_tracing(cli.global.verbose);
@@ -43,6 +53,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }
+}
+
+/// What was typed, or passed on by a script, may be anything, and as long as it likes: it is repeated harmless and short.
+fn shown(mut error: clap::Error) -> clap::Error {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let short = text.chars().take(100).collect::<String>();
+            error.insert(kind, ContextValue::String(output::harmless(&short)));
+        }
+    }
+    error
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
@@ -59,7 +80,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Custodian { command } => custodian::run(&global, &command),
         Command::Key { command } => key::run(&global, &command),
+        Command::Cards { command } => cards::run(&global, &command),
+        Command::Registry { command } => registry::run(&global, &command),
+        Command::Report { command } => report::run(&global, &command),
         Command::Hsm { command } => hsm::run(&global, &command),
+        Command::Operator { command } => operator::run(&global, &command),
+        Command::Approve { command } => approve::run(&global, &command),
         Command::Vault { command } => vault::run(&global, &command),
         Command::Sim { command: SimCommand::Serve(args) } => sim::serve(&args, global.wait),
         Command::Demo(args) => demo::run(&global, &args),

@@ -1,6 +1,7 @@
 //! Standard output, written at once, so that a reader of a pipe never sees half of it.
 
 use crate::advice::Failure;
+use cardwright_keys::approval::one_line;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -23,7 +24,7 @@ pub(crate) fn kcvs(kcvs: &KeySet<Kcv>) -> Value {
 
 /// Text from a card or a file, safe for a terminal: control characters and direction marks are shown as escapes.
 pub(crate) fn harmless(text: &str) -> String {
-    let direction = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let escape = |c: char| if c.is_control() || direction(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    let escape =
+        |c: char| if one_line(c.encode_utf8(&mut [0; 4])) { c.to_string() } else { c.escape_unicode().to_string() };
     text.chars().map(escape).collect()
 }

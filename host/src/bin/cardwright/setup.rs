@@ -3,19 +3,22 @@
 use crate::advice::Failure;
 use crate::args::{ChannelArgs, KeyText};
 use crate::config::{Settings, VaultConfig};
+use crate::{office, registers};
 use cardwright::books::{Forgetful, Memory};
 use cardwright::card::Card;
-use cardwright::journal_file::{FileAudit, FileJournal};
 use cardwright::session::Choices;
 use cardwright_hsm::{Keyring, OpenVault, Prompt, load_key, scrub_stack};
 use cardwright_keys::audit::AuditSink;
 use cardwright_keys::journal::Journal;
 use cardwright_keys::keyref::{KeyRef, Name, Source};
+use cardwright_keys::lifecycle::Use;
+use cardwright_keys::vault::Vault;
 use cardwright_link::{OpenOptions, Transport};
 use cardwright_proto::scp::SecurityLevel;
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::rc::Rc;
 use tracing::level_filters::LevelFilter;
 use zeroize::Zeroizing;
 
@@ -54,22 +57,41 @@ pub(crate) fn key_ref(text: &KeyText) -> Result<KeyRef, Failure> {
     Ok(text.0.parse()?)
 }
 
-/// Loads the material behind each reference, and opens the vaults that references name, each once.
+/// Loads the material behind each reference, and opens the vaults that references name, each once. Whoever keeps the
+/// registry is asked before each use of a vault's keys.
 pub(crate) fn load_keys<'k>(
     settings: &Settings,
     keys: impl IntoIterator<Item = &'k KeyRef>,
 ) -> Result<Keyring, Failure> {
+    let keys: Vec<&KeyRef> = keys.into_iter().collect();
     let mut keyring = Keyring::new();
-    for key in keys {
-        if keyring.holds(key) {
-            continue;
-        }
+    let mut vaults: BTreeMap<Name, OpenVault> = BTreeMap::new();
+    for key in &keys {
         match &key.source {
-            Source::Vault(key) => keyring.open(key.vault.clone(), open_vault(settings, &key.vault)?),
+            Source::Vault(in_vault) if vaults.contains_key(&in_vault.vault) => {}
+            Source::Vault(in_vault) => {
+                vaults.insert(in_vault.vault.clone(), open_vault(settings, &in_vault.vault)?);
+            }
+            _ if keyring.holds(key) => {}
             _ => keyring.load(key, load_key(key, &mut Terminal)?),
         }
     }
+    // Last: an exception is spent by it, and nothing should be in its way then.
+    if !vaults.is_empty() {
+        let warden = office::warden(settings, &keys)?;
+        vaults.into_iter().for_each(|(name, vault)| keyring.open(name, vault, Rc::clone(&warden)));
+    }
     Ok(keyring)
+}
+
+/// The one version that new keys come from: durable, and allowed to make something new.
+pub(crate) fn newest(vault: &Keyring, new: &KeyRef) -> Result<KeyRef, Failure> {
+    Ok(vault.versions(new, Use::Protect)?.into_iter().next().unwrap_or_else(|| new.clone()))
+}
+
+/// Refuses keys that no session may be opened with, before a card is looked for.
+pub(crate) fn readable<'k>(vault: &Keyring, keys: impl IntoIterator<Item = &'k KeyRef>) -> Result<(), Failure> {
+    keys.into_iter().try_for_each(|key| Ok(vault.versions(key, Use::Process).map(drop)?))
 }
 
 /// Opens a vault that the configuration names.
@@ -139,7 +161,7 @@ pub(crate) struct Kept {
     pub(crate) lasting: bool,
 }
 
-/// Opens journal and audit log in the state directory. A simulated card that ends with this process (`sim:` without
+/// Opens registry and audit log in the state directory. A simulated card that ends with this process (`sim:` without
 /// `state=`) needs no record that outlives it.
 pub(crate) fn open_books(settings: &Settings) -> Result<Kept, Failure> {
     let passing = settings.reader.as_deref().is_some_and(|uri| uri.starts_with("sim:") && !uri.contains("state="));
@@ -149,17 +171,8 @@ pub(crate) fn open_books(settings: &Settings) -> Result<Kept, Failure> {
     file_books(&settings.state_dir()?)
 }
 
-/// Journal and audit log in this directory, which is made where it is missing.
+/// Registry and audit log in this directory, which is made where it is missing.
 pub(crate) fn file_books(dir: &Path) -> Result<Kept, Failure> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error| Failure::File { path: dir.to_owned(), error })?;
-    let journal = FileJournal::open(&dir.join("journal.log"))?;
-    let audit = FileAudit::open(&dir.join("audit.log"))?;
-    if journal.torn() > 0 {
-        tracing::warn!(
-            "the journal's last {} bytes were never whole (a crash while writing): left out",
-            journal.torn()
-        );
-    }
+    let (journal, audit) = (registers::registry_in(dir)?, registers::audit_in(dir)?);
     Ok(Kept { journal: Box::new(journal), audit: Box::new(audit), lasting: true })
 }

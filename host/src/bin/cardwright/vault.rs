@@ -45,8 +45,8 @@ fn passphrase(source: &SecretSource, what: &str) -> Result<Passphrase, Failure> 
 }
 
 /// At the terminal it is asked for twice.
-fn new_passphrase(source: &SecretSource, name: &Name) -> Result<Passphrase, Failure> {
-    let first = passphrase(source, &format!("New passphrase of vault {name}"))?;
+pub(crate) fn new_passphrase(source: &SecretSource, of: &str) -> Result<Passphrase, Failure> {
+    let first = passphrase(source, &format!("New passphrase of {of}"))?;
     if *source == SecretSource::Prompt && passphrase(source, "The same again")? != first {
         return Err(Failure::PassphrasesDiffer);
     }
@@ -85,9 +85,10 @@ fn kdf(args: &KdfArgs, before: Kdf) -> Result<Kdf, Failure> {
 fn create(settings: &Settings, args: &CreateArgs) -> Result<(), Failure> {
     let (name, kdf) = (&args.vault.vault, kdf(&args.kdf, Kdf::ARGON2ID)?);
     let config = soft(settings, name)?;
-    setup::with_keys(
-        || Ok(VaultFile::create(&config.file, &new_passphrase(&config.source()?, name)?, kdf).map(drop)?),
-    )?;
+    setup::with_keys(|| {
+        Ok(VaultFile::create(&config.file, &new_passphrase(&config.source()?, &format!("vault {name}"))?, kdf)
+            .map(drop)?)
+    })?;
     let file = config.file.display().to_string();
     if settings.json {
         return output::json(
@@ -105,7 +106,7 @@ fn passwd(settings: &Settings, args: &PasswdArgs) -> Result<(), Failure> {
         // Whoever finds a vault unlocked does not lock its owner out: the present passphrase is wanted all the same.
         let mut file = config.open_with_passphrase(name)?;
         let kdf = kdf(&args.kdf, file.kdf())?;
-        file.passwd(&new_passphrase(&new, name)?, kdf)?;
+        file.passwd(&new_passphrase(&new, &format!("vault {name}"))?, kdf)?;
         Ok(kdf)
     })?;
     if settings.json {

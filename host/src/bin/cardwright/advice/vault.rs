@@ -14,6 +14,7 @@ pub(super) fn exit_code(error: &VaultError) -> u8 {
     match error {
         VaultError::WeakerWrap { .. } | VaultError::Exists(_) | VaultError::Unfit(_) => 2,
         VaultError::Purpose { .. } | VaultError::Diversification { .. } => 2,
+        VaultError::Life(error) => super::life::exit_code_of_warden(error),
         VaultError::Failed(cause) => cause.downcast_ref().map_or(8, exit_code_of_file),
         _ => 8,
     }
@@ -27,6 +28,7 @@ pub(super) fn advice(error: &VaultError) -> Option<&'static str> {
         VaultError::Exists(_) => "choose another name, or destroy that key first if nothing needs it any more",
         VaultError::Purpose { .. } => "use a key that was made for it: `cardwright key generate --purpose`",
         VaultError::Unable { .. } => "`cardwright vault check NAME` shows what a token was seen to do",
+        VaultError::Life(error) => return super::life::advice_on_warden(error),
         VaultError::Failed(cause) => {
             return match (cause.downcast_ref(), cause.downcast_ref()) {
                 (Some(error), _) => advice_on_file(error),

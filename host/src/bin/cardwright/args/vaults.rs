@@ -1,6 +1,7 @@
 //! The arguments of `key`, `vault` and `hsm`.
 
 use super::KeyText;
+use super::life::{ActivateArgs, CompromiseArgs, DestroyArgs, DueArgs, MoveArgs, RotateArgs, WrappedArgs, why};
 use cardwright_hsm::pkcs11::probe::Profile;
 use cardwright_keys::diversify::{METHODS, MethodHelp};
 use cardwright_keys::keyref::Name;
@@ -22,8 +23,26 @@ pub(crate) enum KeyCommand {
     /// Derive a card's keys, or others, and show their check values; never the keys
     #[command(after_help = methods())]
     Derive(DeriveArgs),
-    /// Destroy a key in a vault, for good
+    /// Put a pre-operational version to use
+    Activate(ActivateArgs),
+    /// Hold an active version back: it serves for nothing until it is reactivated
+    Suspend(MoveArgs),
+    /// Put a suspended version to use again
+    Reactivate(MoveArgs),
+    /// End making new keys with a version; cards that have keys from it can still be reached
+    Deactivate(MoveArgs),
+    /// Note that somebody else may have a version; everything that hangs on it is flagged
+    Compromise(CompromiseArgs),
+    /// Have people vouch for a version's history so far: where a policy is newer than the key
+    Confirm(MoveArgs),
+    /// Destroy a version in its vault, for good
     Destroy(DestroyArgs),
+    /// Make the next version, and activate it: now, or on a day
+    Rotate(RotateArgs),
+    /// Note that a version is kept outside of its vault, wrapped under another key: it is flagged with that
+    Wrapped(WrappedArgs),
+    /// List what has to be done soon: activations, ends of cryptoperiods (SP 800-57 Part 1, table 1)
+    Due(DueArgs),
 }
 
 /// What a new key is.
@@ -47,6 +66,12 @@ pub(crate) struct GenerateArgs {
     pub(crate) key: KeyText,
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
+    /// Do not activate it: it serves for nothing until `cardwright key activate`
+    #[arg(long)]
+    pub(crate) pre_operational: bool,
+    /// Why, in one line: it is kept with the key's history, and approvers read it
+    #[arg(long, value_name = "TEXT", default_value = "not given", hide_default_value = true, value_parser = why)]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -59,6 +84,12 @@ pub(crate) struct ImportArgs {
     pub(crate) from: KeyText,
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
+    /// Do not activate it: it serves for nothing until `cardwright key activate`
+    #[arg(long)]
+    pub(crate) pre_operational: bool,
+    /// Why, in one line: it is kept with the key's history, and approvers read it
+    #[arg(long, value_name = "TEXT", default_value = "not given", hide_default_value = true, value_parser = why)]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -99,16 +130,6 @@ fn methods() -> String {
         }
     }
     text
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DestroyArgs {
-    /// vault:NAME/KEY
-    #[arg(value_name = "KEYREF")]
-    pub(crate) key: KeyText,
-    /// Do not ask whether this is meant
-    #[arg(long)]
-    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Subcommand)]
