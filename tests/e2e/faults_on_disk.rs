@@ -4,6 +4,7 @@
 
 mod damaged;
 mod import;
+mod keys;
 mod put;
 mod together;
 
