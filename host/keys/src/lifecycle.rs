@@ -11,6 +11,7 @@ pub use history::{History, Step};
 pub use period::{Cryptoperiod, Period, Times, Whose};
 pub use warden::{Unguarded, Warden, WardenError};
 
+pub use crate::vault::UnknownWord;
 use std::fmt;
 use std::str::FromStr;
 
@@ -115,11 +116,6 @@ impl fmt::Display for Use {
         })
     }
 }
-
-/// A word that stands for nothing here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct UnknownWord(pub(crate) &'static str);
 
 /// What people do with a key's life. Policies and approvals name these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -217,7 +217,7 @@ impl fmt::Display for Purpose {
 /// A word that stands for nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct UnknownWord(&'static str);
+pub struct UnknownWord(pub(crate) &'static str);
 
 impl FromStr for Purpose {
     type Err = UnknownWord;

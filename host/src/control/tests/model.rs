@@ -267,7 +267,7 @@ impl World {
             let asked = &self.asked[request];
             let matter = self.matter("activate", key, version, asked.matter.not_before);
             let come = asked.matter.not_before.is_some_and(|not_before| self.now >= not_before);
-            asked.matter == matter && come && self.enough(asked, false)
+            asked.matter == matter && come && asked.served && self.enough(asked, false)
         })
     }
 

@@ -145,7 +145,7 @@ impl<R: Registry + Debug> Play<R> {
             return self.too_late(&permit, matter, request);
         }
         let again = self.chance.one_in(2);
-        let (which, version, act, on) = match self.pending.take().filter(|_| again) {
+        let (which, version, act, on) = match self.pending.filter(|_| again) {
             // The same command once more.
             Some(Matter { key, version, act, not_before, .. }) => (key, version, act, not_before),
             None => {
@@ -349,15 +349,11 @@ impl<R: Registry + Debug> Play<R> {
 
     fn let_time_go_by(&mut self) {
         let now = self.world.now;
-        self.world.now = self.chance.of(&[
-            now + HOUR,
-            now + 3 * HOUR,
-            now + 3 * HOUR,
-            now + DAY,
-            now + 8 * DAY,
-            now + 365 * DAY,
-            now - DAY,
-        ]);
+        // Back to when the last request was made: it is as young as then, says the clock.
+        let then = self.world.asked.last().map_or(now, |asked| asked.at);
+        let moments =
+            [now + HOUR, now + 3 * HOUR, now + DAY + HOUR, now + 8 * DAY, now + 365 * DAY, now - DAY, then, then];
+        self.world.now = self.chance.of(&moments);
         self.clock.0.set(self.world.now);
     }
 

@@ -1,7 +1,7 @@
 //! What is done without the program: with other people's keys, other times, and the registry's file.
 
 use super::{ACTS, DAY, Edit, Play, USER, WHY, branch, request};
-use crate::control::tests::model::{Made, PEOPLE, Signature, leads};
+use crate::control::tests::model::{Asked, Made, Matter, PEOPLE, Signature, leads};
 use crate::control::tests::{approval, key, name, sign};
 use cardwright_keys::approval::{Filed, Nonce, Request};
 use cardwright_keys::lifecycle::Step;
@@ -61,12 +61,20 @@ impl<R: Registry + Debug> Play<R> {
     /// Somebody has the registry's file.
     pub(super) fn edit(&mut self) {
         let Some(edit) = &self.edit else { return };
-        let (which, version) = (0, self.chance.below(self.world.keys[0].len().max(1)) as u32 + 1);
-        let request = Some(self.chance.below(self.texts.len().max(1))).filter(|_| !self.texts.is_empty());
+        let (mut which, mut version) = (0, self.chance.below(self.world.keys[0].len().max(1)) as u32 + 1);
+        let mut request = Some(self.chance.below(self.texts.len().max(1))).filter(|_| !self.texts.is_empty());
+        let mut what = self.chance.below(4);
+        let ahead = |asked: &Asked| asked.matter.act == "activate" && asked.matter.not_before.is_some();
+        let planned = self.world.asked.iter().rposition(ahead).filter(|_| self.chance.one_in(2));
+        if let Some(planned) = planned {
+            // What was asked for, and maybe approved, is put down as decided.
+            let Matter { key, version: of, .. } = self.world.asked[planned].matter;
+            (which, version, request, what) = (key, of, Some(planned), 2);
+        }
         let named = key(which, version);
         let Some(found) = self.world.keys[which].get_mut(version as usize - 1) else { return };
         let last = found.steps.last().map_or(0, |step| step.at);
-        match (self.chance.below(4), request) {
+        match (what, request) {
             (0, Some(request)) => {
                 edit(Edit::Unspend(self.texts[request].0));
                 self.world.asked[request].spent = false;
