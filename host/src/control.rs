@@ -89,13 +89,19 @@ impl Control<'_> {
     /// # Errors
     /// [`ControlError::Unregistered`], [`ControlError::Disbelief`], [`ControlError::Registry`].
     pub fn version(&self, key: &VaultKey) -> Result<Version, ControlError> {
-        let of = self.registry.key(key)?.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
-        let entry = of.versions.iter().find(|entry| Some(entry.version) == key.version).cloned();
-        let entry = entry.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
+        let (of, entry) = self.entry(key)?;
         let requests = self.registry.requests()?;
         let state = believed(self.rules, key, &entry, &requests)?;
         let state = state.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
         Ok(Version { key: key.clone(), of, entry, state })
+    }
+
+    /// What the registry says of a key and of that version of it.
+    fn entry(&self, key: &VaultKey) -> Result<(KeyEntry, VersionEntry), ControlError> {
+        let of = self.registry.key(key)?.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
+        let entry = of.versions.iter().find(|entry| Some(entry.version) == key.version).cloned();
+        let entry = entry.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
+        Ok((of, entry))
     }
 
     /// As [`Self::version`]; for what has to go on where nobody vouches for the history, as its steps say.
@@ -105,9 +111,7 @@ impl Control<'_> {
                 if matches!(act, Act::Confirm | Act::Suspend | Act::Compromise) => {}
             other => return other,
         }
-        let of = self.registry.key(key)?.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
-        let entry = of.versions.iter().find(|entry| Some(entry.version) == key.version).cloned();
-        let entry = entry.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
+        let (of, entry) = self.entry(key)?;
         let state = entry.history.state().map_err(|error| ControlError::Forbidden { key: key.clone(), error })?;
         let state = state.ok_or_else(|| ControlError::Unregistered(key.clone()))?;
         Ok(Version { key: key.clone(), of, entry, state })

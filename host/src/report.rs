@@ -2,6 +2,7 @@
 
 pub mod keys;
 
+use cardwright_keys::approval::one_line;
 use std::fmt::{self, Write};
 
 /// Text from anywhere, made harmless for HTML, control characters and direction marks shown as escapes.
@@ -17,10 +18,7 @@ impl fmt::Display for Text<'_> {
                 '&' => f.write_str("&amp;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
-                '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => {
-                    write!(f, "{}", c.escape_unicode())?;
-                }
-                c if c.is_control() => write!(f, "{}", c.escape_unicode())?,
+                c if !one_line(c.encode_utf8(&mut [0; 4])) => write!(f, "{}", c.escape_unicode())?,
                 c => f.write_char(c)?,
             }
         }

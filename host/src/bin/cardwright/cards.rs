@@ -5,13 +5,14 @@ use crate::args::{CardArgs, CardsCommand, FindArgs, WhichArgs};
 use crate::config::Settings;
 use crate::office::{Office, with_office};
 use crate::{key, life, output};
-use cardwright::control::ControlError;
 use cardwright_keys::approval::time;
 use cardwright_keys::journal::{CardId, SetId};
+use cardwright_keys::keyref::VaultKey;
 use cardwright_keys::lifecycle::State;
 use cardwright_registry::cards::card_id;
 use cardwright_registry::{CardEntry, CardFacts, CardQuery, KeySetEntry, Registry};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 pub(crate) fn run(settings: &Settings, command: &CardsCommand) -> Result<(), Failure> {
@@ -34,16 +35,9 @@ struct Found {
     states: Vec<Option<State>>,
 }
 
-fn states(office: &mut Office, entry: &CardEntry) -> Result<Vec<Option<State>>, Failure> {
-    let state = |set: &KeySetEntry| match &set.from {
-        None => Ok(None),
-        Some(key) => match office.control().version(key) {
-            Ok(version) => Ok(Some(version.state)),
-            Err(ControlError::Unregistered(_) | ControlError::Disbelief(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        },
-    };
-    entry.sets.iter().map(state).collect()
+/// The states of the keys that a card's sets come from.
+fn states(keys: &BTreeMap<VaultKey, Option<State>>, entry: &CardEntry) -> Vec<Option<State>> {
+    entry.sets.iter().map(|set| set.from.as_ref().and_then(|key| keys.get(key).copied().flatten())).collect()
 }
 
 fn find(settings: &Settings, args: &FindArgs) -> Result<(), Failure> {
@@ -53,11 +47,7 @@ fn find(settings: &Settings, args: &FindArgs) -> Result<(), Failure> {
         let mut more = false;
         let keys = office.control().states()?;
         office.registry.cards(&query, &mut |entry| {
-            let states: Vec<_> = entry
-                .sets
-                .iter()
-                .map(|set| set.from.as_ref().and_then(|key| keys.get(key).copied().flatten()))
-                .collect();
+            let states = states(&keys, &entry);
             if args.state.is_none_or(|wanted| states.contains(&Some(wanted))) {
                 more = entries.len() == args.limit.get();
                 if !more {
@@ -114,7 +104,7 @@ fn show(settings: &Settings, args: &CardArgs) -> Result<(), Failure> {
     let (facts, states) = with_office(settings, |office| {
         let card = one(office, &args.card)?;
         let facts = office.registry.card(&card)?.ok_or(Failure::NoCard)?;
-        let states = states(office, &facts.entry)?;
+        let states = states(&office.control().states()?, &facts.entry);
         Ok((facts, states))
     })?;
     let CardFacts { entry, counters, failures, open, ended } = facts;
