@@ -5,6 +5,7 @@ help:
 	@echo 'make test     every check and test'
 	@echo 'make java     the Java applets and their simulator'
 	@echo 'make hsm      tokens in software, SoftHSM2 and Kryoptic: see scripts/hsm.sh'
+	@echo 'make chaos    every disk fault at every operation, 100,000 random lives of keys: hours'
 	@echo 'make bench    speed, beside the same work done bare'
 	@echo 'make fuzz     ten minutes for each fuzz target (SHORT=1: ten seconds)'
 	@echo 'make mutants  which changes to the protocol and journal code no test notices'
@@ -28,6 +29,10 @@ hsm:
 bench: java hsm
 	cargo bench --workspace --locked --bench '*'
 
+chaos:
+	@scripts/setup.sh demo
+	@scripts/chaos.sh
+
 fuzz:
 	@scripts/setup.sh demo
 	@scripts/fuzz.sh $(if $(SHORT),10,600)
@@ -44,4 +49,4 @@ doc:
 fmt:
 	cargo fmt --all
 
-.PHONY: help demo test java hsm bench fuzz mutants doc fmt
+.PHONY: help demo test java hsm bench chaos fuzz mutants doc fmt

@@ -5,6 +5,7 @@
 mod damaged;
 mod import;
 mod keys;
+mod office;
 mod put;
 mod together;
 
@@ -105,8 +106,9 @@ fn synced(run: &Watched) -> &str {
 fn goes_on(run: &Watched) -> bool {
     let (file, behind) = (synced(run), run.behind_hit());
     if !of_registry(file) {
-        // The registry is closed in good order: its log, which is durable, is copied.
-        return behind.iter().any(|behind| behind.len > 0 && behind.file != "registry.db" || behind.file == file);
+        // The registry is closed in good order: its log, which is durable, is copied. A file beside is taken away.
+        let again = |behind: &Operation| behind.file == file && behind.name != "unlink";
+        return behind.iter().any(|behind| behind.len > 0 && behind.file != "registry.db" || again(behind));
     }
     // What was to be a new file is emptied again, and its emptiness made durable.
     let emptied = behind.iter().position(|behind| behind.name == "ftruncate").unwrap_or(behind.len());

@@ -1,4 +1,4 @@
-//! `key generate`, `rotate`, `suspend` and `destroy`: vault, registry and audit log agree when the next run has ended, or
+//! `key generate`, `rotate`, `suspend`, `compromise` and `destroy`: vault, registry and audit log agree when the next run has ended, or
 //! `registry check` names the difference; nothing that was acknowledged is lost.
 
 use super::{FAULTS, spread};
@@ -19,12 +19,14 @@ struct Scenario {
 const GENERATE: &[&str] = &["key", "generate", "vault:office/kmc"];
 const ROTATE: &[&str] = &["key", "rotate", "vault:office/kmc"];
 const SUSPEND: &[&str] = &["key", "suspend", "vault:office/kmc"];
+const COMPROMISE: &[&str] = &["key", "compromise", "vault:office/kmc", "--reason", "the backup was taken"];
 const DESTROY: &[&str] = &["key", "destroy", "vault:office/kmc", "--yes"];
 
-const SCENARIOS: [Scenario; 4] = [
+const SCENARIOS: [Scenario; 5] = [
     Scenario { prepare: &[], args: GENERATE, again: 2, done: (1, "active") },
     Scenario { prepare: &[GENERATE], args: ROTATE, again: 0, done: (2, "active") },
     Scenario { prepare: &[GENERATE], args: SUSPEND, again: 8, done: (1, "suspended") },
+    Scenario { prepare: &[GENERATE], args: COMPROMISE, again: 8, done: (1, "compromised") },
     Scenario { prepare: &[GENERATE], args: DESTROY, again: 8, done: (1, "destroyed") },
 ];
 

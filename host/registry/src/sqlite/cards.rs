@@ -65,7 +65,10 @@ pub(super) fn id(db: &Connection, card: &CardId, profile: Option<i64>) -> Result
 pub(super) fn put(db: &Connection, cards: &[CardEntry]) -> Result<Added, RegistryError> {
     let mut added = Added::default();
     let mut interned = Interned::default();
-    for entry in cards {
+    // Neighbours in the index one after the other: so each of its pages is come by once.
+    let mut ordered: Vec<_> = cards.iter().collect();
+    ordered.sort_by(|a, b| a.card.0.cmp(&b.card.0));
+    for entry in ordered {
         entry.check()?;
         let profile = entry.profile.as_deref().map(|profile| interned.profile(db, profile)).transpose()?;
         let (id, new) = id(db, &entry.card, profile)?;
