@@ -29,7 +29,8 @@ const LOG_PAGES: i32 = 16_000;
 /// Opens the file, or makes it.
 pub(super) fn open(path: &Path) -> Result<Connection, RegistryError> {
     match path.metadata() {
-        Ok(found) if found.is_file() => {}
+        // An empty one was cut off: none of ours ever stands in its place empty.
+        Ok(found) if found.is_file() && found.len() > 0 => {}
         Ok(_) => return Err(RegistryError::Foreign(shown(path))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
         Err(error) => return Err(io(error)),
