@@ -36,7 +36,7 @@ body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper
 h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}p{margin:.4rem 0}.soft{color:var(--soft)}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}\
 th{background:var(--head);font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}\
-code,.mono{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}\
+code,.mono{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}td:first-child{min-width:13rem}\
 .s{display:inline-block;padding:0 .45rem;border-radius:.6rem;border:1px solid;white-space:nowrap}\
 .pre-operational{color:#54606c;fill:#aab4be}.active{color:#17663a;fill:#2f9e5f}.suspended{color:#8a5a00;fill:#e0a526}\
 .deactivated{color:#33598c;fill:#6f9bd1}.compromised{color:#a3161d;fill:#d13b42}.destroyed{color:#333;fill:#3c444d}\

@@ -54,6 +54,14 @@ fn a_day_is_changed_or_given_up() {
     assert_eq!(later["active_from"], "2100-01-31T00:00:00Z");
     let due = || run(&desk, &["key", "due", "--within", "36500d"]).expect(0).stdout;
     assert_eq!(due(), "vault:office/kmc:1 (pre-operational): is activated at 2100-01-31T00:00:00Z\n");
+    // Confirmed, it has another history than the one that the day was set for.
+    let confirmed = run(&desk, &["key", "confirm", KEY]).expect(0);
+    assert!(
+        confirmed.stderr.contains("was to be active from 2100-01-31T00:00:00Z: that date is off"),
+        "{confirmed:#?}"
+    );
+    assert_eq!(due(), "nothing is due\n");
+    run(&desk, &["key", "activate", KEY, "--on", "2099-01-31"]).expect(0);
     run(&desk, &["key", "compromise", KEY]).expect(0);
     assert_eq!(due(), "nothing is due\n");
     let listed = run(&desk, &["key", "list"]).expect(0);

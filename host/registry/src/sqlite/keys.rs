@@ -160,7 +160,7 @@ pub(super) fn add_step(db: &Connection, key: &VaultKey, after: usize, next: &Ste
     if let Some(nonce) = next.request.filter(|nonce| decided != Some(*nonce)) {
         spend(db, nonce)?;
     }
-    // Every step leads away from pre-operational, and nothing leads back.
+    // A date was set, and approved, for the history before this step.
     run(db, "DELETE FROM dues WHERE key = ?1 AND version = ?2", params![id, version])?;
     step(db, (id, version), &entry.history, next)
 }

@@ -105,6 +105,12 @@ fn make_step(
     control.intend(&permit)?;
     control.step(&permit, why)?;
     let state = control.version(&operation.key)?.state;
+    if let Some(due) = version.entry.due.as_ref().filter(|_| state == State::PreOperational) {
+        let (key, at) = (&operation.key, time(due.at));
+        tracing::warn!(
+            "{key} was to be active from {at}: that date is off, `cardwright key activate --on` sets it again"
+        );
+    }
     Ok(Moved::to(operation.key, state))
 }
 
