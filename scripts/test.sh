@@ -24,6 +24,7 @@ step 'proto without std' cargo build --manifest-path tests/no-std/Cargo.toml --l
 step 'Java: applets and simulator' scripts/java.sh
 step 'Tests' cargo test --workspace --locked --no-fail-fast
 step 'The suite on Java cards' env CARD=java cargo test --package cardwright-tests --test suite --locked
+step 'Custody on Java cards' env CARD=java cargo test --package cardwright-tests --test custody --locked -- --skip tears::
 step 'The suite through pcscd' env CARD=pcsc cargo test --package cardwright-tests --test suite --locked
 step 'Constant time' scripts/constant-time.sh
 step 'The corpus of the fuzz targets' cargo test --manifest-path tests/fuzz/Cargo.toml --locked

@@ -31,7 +31,15 @@ impl<'a> Books<'a> {
     /// # Errors
     /// [`Error::Journal`]
     pub fn tell(&mut self, what: &str, card: &CardId, detail: String) -> Result<(), Error> {
-        let event = Event { at: self.clock.now(), what: what.to_owned(), subject: card.0.clone(), detail };
+        self.tell_of(what, &card.0, detail)
+    }
+
+    /// Tells the audit sink of what is no card.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]
+    pub fn tell_of(&mut self, what: &str, subject: &str, detail: String) -> Result<(), Error> {
+        let event = Event { at: self.clock.now(), what: what.to_owned(), subject: subject.to_owned(), detail };
         Ok(self.audit.record(&event)?)
     }
 

@@ -46,7 +46,7 @@ pub enum CustodianError {
     #[error("there is no custodian applet on this card")]
     NoApplet,
     /// An applet of another major version.
-    #[error("the card's custodian applet has version {}.{}, and this program works with version 1", .0[0], .0[1])]
+    #[error("the card's custodian applet has version {}.{}, and this program works with version 2", .0[0], .0[1])]
     Version([u8; 2]),
     /// It has no PIN.
     #[error("the card has no PIN yet")]
@@ -329,6 +329,23 @@ impl<'c, 'b, 'k, T: Transport, V: Vault> Custodian<'c, 'b, 'k, T, V> {
     #[must_use]
     pub const fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Asks for the card's state again.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub fn refresh(&mut self) -> Result<&State, Error> {
+        self.state = self.session.call(&GetState)?;
+        Ok(&self.state)
+    }
+
+    /// One command of a ceremony. What it means and what becomes of its answer is the caller's to write down.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub fn call<G: gp::Command>(&mut self, command: &G) -> Result<G::Response, Error> {
+        self.session.call(command)
     }
 
     /// Makes a change. It is in the audit log before it is sent, and its outcome afterwards.

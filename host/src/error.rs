@@ -1,5 +1,6 @@
 //! All that can go wrong in a use case. The binary turns each into an exit code and a line on what to do next.
 
+use crate::ceremony::CeremonyError;
 use crate::control::ControlError;
 use crate::custodian::CustodianError;
 use cardwright_keys::journal::{CardId, JournalError, SetId};
@@ -119,6 +120,9 @@ pub enum Error {
     /// What a custodian card is asked for and what it is do not go together.
     #[error(transparent)]
     Custodian(#[from] CustodianError),
+    /// A ceremony cannot go on.
+    #[error(transparent)]
+    Ceremony(Box<CeremonyError>),
     /// The card accepted PUT KEY and then does not prove the new keys.
     #[error("card {card} accepted the new keys and does not answer with them afterwards")]
     NotProved {
@@ -150,6 +154,12 @@ pub enum RequestError {
         /// Bytes of a new key.
         new: usize,
     },
+}
+
+impl From<CeremonyError> for Error {
+    fn from(error: CeremonyError) -> Self {
+        Self::Ceremony(Box::new(error))
+    }
 }
 
 impl From<CipherFailed> for Error {

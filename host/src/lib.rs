@@ -12,6 +12,7 @@
 //! - [`report`]: one style for every HTML report.
 //! - [`rotate`]: the key change: durable, journaled, verified, resumable.
 //! - [`custodian`]: a share of a master key on a card, and [`share_file`], where it is kept off a card.
+//! - [`ceremony`]: a master key dealt to cards, drilled, released, destroyed, with the people and cards of a plan.
 //! - [`books`]: journal and audit sink as the use cases call them. [`audit_file`]: the sink that is a file, and
 //!   [`journal_file`], what is left of the journal that was one.
 //! - [`world`]: time and randomness, which tests replace.
@@ -24,6 +25,7 @@ pub mod audit_file;
 pub mod books;
 pub mod candidates;
 pub mod card;
+pub mod ceremony;
 pub mod control;
 pub mod custodian;
 pub mod error;

@@ -1,5 +1,6 @@
 //! One style for every HTML report: one file, nothing loaded from elsewhere, no script, prints well.
 
+pub mod ceremony;
 pub mod keys;
 
 use cardwright_keys::approval::one_line;
@@ -26,6 +27,11 @@ impl fmt::Display for Text<'_> {
     }
 }
 
+/// Text as it stands in a file or on a command line.
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", Text(text))
+}
+
 /// A page under way.
 #[derive(Clone, Debug)]
 pub struct Page(String);
@@ -47,12 +53,18 @@ impl Page {
     /// With a title, and a line under it.
     #[must_use]
     pub fn new(title: &str, under: &str) -> Self {
+        Self::with_style(title, under, "")
+    }
+
+    /// With a title, a line under it, and rules of CSS behind those of every report.
+    #[must_use]
+    pub fn with_style(title: &str, under: &str, style: &str) -> Self {
         let (title, under) = (Text(title), Text(under));
         Self(format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-             <title>{title}</title><style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n<p class=\"soft\">{under}</p>\n"
+             <title>{title}</title><style>{STYLE}{style}</style></head>\n<body><h1>{title}</h1>\n<p class=\"soft\">{under}</p>\n"
         ))
     }
 

@@ -166,6 +166,8 @@ impl Fields {
             key_length: self.key_length,
             usage: self.usage,
             kcv: Kcv(self.kcv.fixed("the check value has 3 bytes")?),
+            // A share that a card dealt is in no file.
+            statement: None,
         };
         let commitments = match (self.salt, self.commitments) {
             (None, None) => None,
@@ -264,7 +266,9 @@ mod tests {
         for (scheme, key_type, key_length, committed) in kinds {
             let (set, ceremony, kcv) = ([0x5E; 16], [0xCE; 16], Kcv([0xA, 0xB, 0xC]));
             let (generation, x, m, n, usage) = (u32::MAX, 3, 3, 3, 0xFF);
-            let info = ShareInfo { scheme, set, ceremony, generation, x, m, n, key_type, key_length, usage, kcv };
+            let statement = None;
+            let info =
+                ShareInfo { scheme, set, ceremony, generation, x, m, n, key_type, key_length, usage, kcv, statement };
             let value = Zeroizing::new((0..key_length).map(|byte| byte ^ 0xA5).collect());
             let hashes = vec![[1; 32], [2; 32], [3; 32]];
             let commitments = committed.then(|| Commitments { salt: Zeroizing::new([0x77; 16]), hashes });

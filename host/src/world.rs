@@ -12,6 +12,12 @@ pub trait Entropy {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Error>;
 }
 
+impl<E: Entropy + ?Sized> Entropy for &mut E {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        (**self).fill(bytes)
+    }
+}
+
 /// What time it is. Nothing is ordered by it: it is written down for people.
 pub trait Clock {
     /// Seconds since 1970-01-01 UTC.

@@ -5,8 +5,10 @@
 
 mod approvals;
 mod attacks;
+mod ceremony;
 mod command_line;
 mod custodian;
+mod demo;
 mod diversify;
 mod documents;
 mod faults_on_disk;

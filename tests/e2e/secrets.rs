@@ -1,6 +1,8 @@
 //! Canary keys are searched for everywhere a key could be left: output at the highest verbosity, journal, audit log,
 //! arguments, environment, and the memory of the real process after its session. `vault`: the same for soft vaults.
+//! `ceremony`: secrets of custodian cards, which no host may ever have.
 
+mod ceremony;
 mod vault;
 
 use cardwright_link::vpcd::{Stop, serve};
@@ -26,13 +28,13 @@ const GET_STATUS: u8 = 0xF2;
 
 /// A secret that is looked for.
 struct Canary {
-    name: &'static str,
+    name: String,
     raw: Vec<u8>,
 }
 
 impl Canary {
-    fn new(name: &'static str, raw: &[u8]) -> Self {
-        Self { name, raw: raw.to_vec() }
+    fn new(name: impl Into<String>, raw: &[u8]) -> Self {
+        Self { name: name.into(), raw: raw.to_vec() }
     }
 
     /// Every form in which it could be left, with its name.
@@ -61,7 +63,7 @@ impl Canary {
 
 /// The keys that are put on a card here.
 fn keys() -> Vec<Canary> {
-    let key = |(name, key)| Canary { name, raw: hex::decode(key).expect("hex") };
+    let key = |(name, key)| Canary::new(name, &hex::decode(key).expect("hex"));
     [("OLD", OLD), ("ENC", ENC), ("MAC", MAC), ("DEK", DEK)].map(key).into()
 }
 
@@ -75,8 +77,8 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
     bytes.chunks_exact(3).flat_map(group).collect()
 }
 
-/// The canaries in `bytes`, by name. One pass, whatever their number: cores are large.
-fn found(canaries: &[Canary], bytes: &[u8]) -> Vec<String> {
+/// The canaries in `bytes`, by name, with their places. One pass, whatever their number: cores are large.
+fn hits(canaries: &[Canary], bytes: &[u8]) -> Vec<(String, usize)> {
     let mut forms = vec![Vec::new(); 256];
     for (name, form) in canaries.iter().flat_map(Canary::forms) {
         forms[usize::from(form[0])].push((name, form));
@@ -86,12 +88,18 @@ fn found(canaries: &[Canary], bytes: &[u8]) -> Vec<String> {
         forms[usize::from(*first)].retain(|(name, form)| {
             let hit = bytes[at..].starts_with(form);
             if hit {
-                hits.push(format!("{name}, at {at:#x} of {:#x}", bytes.len()));
+                hits.push((name.clone(), at));
             }
             !hit
         });
     }
     hits
+}
+
+/// The same in words.
+fn found(canaries: &[Canary], bytes: &[u8]) -> Vec<String> {
+    let hits = hits(canaries, bytes).into_iter();
+    hits.map(|(name, at)| format!("{name}, at {at:#x} of {:#x}", bytes.len())).collect()
 }
 
 #[track_caller]

@@ -142,7 +142,7 @@ def custodian(connection, scp):
     fci = Tlv.parse_dict(Tlv.unpack(0x6F, selected))
     assert fci[0x84] == CUSTODIAN_AID, selected.hex()
     identity = Tlv.parse_dict(fci[0xA5])[0x82]
-    new = {0x80: b"\x01\x00", 0x81: b"\x07", 0x82: identity, 0x83: b"\x03", 0x84: b"\x00"}
+    new = {0x80: b"\x02\x00", 0x81: b"\x07", 0x82: identity, 0x83: b"\x03", 0x84: b"\x00"}
     assert state(card) == new, state(card)
     print(f"identity {identity.hex().upper()}")
 

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Longer than anything here takes on a loaded machine; only a failure waits for it.
@@ -109,43 +110,62 @@ impl Drop for Jvm {
     }
 }
 
-/// One Java card, alone in its JVM, in a virtual reader of this process.
+/// A Java card in a virtual reader of this process.
 #[derive(Debug)]
 pub struct JavaCard {
     link: Vpcd,
-    jvm: Jvm,
+    jvm: Arc<Mutex<Jvm>>,
+    /// Which of the JVM's cards it is.
+    number: usize,
 }
 
 impl JavaCard {
-    /// Makes one; `None`, with words, where the Java cards are not built.
+    /// Makes one, alone in its JVM; `None`, with words, where the Java cards are not built.
     #[must_use]
     #[track_caller]
     pub fn start(what: &str, profile: &str) -> Option<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let jvm = Jvm::start(what, &[port], profile)?;
-        let link = Vpcd::on(listener, PATIENCE, PATIENCE).expect("the card dials in");
-        Some(Self { link, jvm })
+        Self::several(what, profile, 1)?.pop()
+    }
+
+    /// Makes so many in one JVM, which ends with the last of them.
+    #[must_use]
+    #[track_caller]
+    pub fn several(what: &str, profile: &str, count: usize) -> Option<Vec<Self>> {
+        let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let listeners: Vec<_> = (0..count).map(bind).collect();
+        let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
+        let ports: Vec<_> = listeners.iter().map(port).collect();
+        let jvm = Arc::new(Mutex::new(Jvm::start(what, &ports, profile)?));
+        let cards = listeners.into_iter().enumerate().map(|(number, listener)| {
+            let link = Vpcd::on(listener, PATIENCE, PATIENCE).expect("the card dials in");
+            Self { link, jvm: Arc::clone(&jvm), number }
+        });
+        Some(cards.collect())
+    }
+
+    fn jvm(&self) -> MutexGuard<'_, Jvm> {
+        // A test that failed while it had the JVM leaves no order half done.
+        self.jvm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As [`Jvm::tear`].
     pub fn tear(&mut self, point: u64) {
-        self.jvm.tear(0, point);
+        self.jvm().tear(self.number, point);
     }
 
     /// As [`Jvm::points`].
     pub fn points(&mut self) -> u64 {
-        self.jvm.points(0)
+        self.jvm().points(self.number)
     }
 
     /// As [`Jvm::faults`].
     pub fn faults(&mut self) -> u64 {
-        self.jvm.faults(0)
+        self.jvm().faults(self.number)
     }
 
     /// Takes a new card of this profile into the reader. A host sees it after a lost answer, and a reset.
     pub fn fresh(&mut self, profile: &str) {
-        self.jvm.fresh(0, profile);
+        self.jvm().fresh(self.number, profile);
         // The line is down, which shows with the next command only.
         let _ = self.link.transmit(&[0, 0xA4, 4, 0], &mut Vec::new());
         self.link.reset().expect("the card dials in");

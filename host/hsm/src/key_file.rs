@@ -261,11 +261,13 @@ pub fn ensure_durable(path: &Path) -> Result<(), KeyLoadError> {
 pub(crate) fn sync_directory(path: &Path) -> Result<(), KeyLoadError> {
     let failed = |error| file_error(path, "made durable", error);
     let real = path.canonicalize().map_err(failed)?;
-    for name in [path, &real] {
-        let directory = name.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-    }
-    Ok(())
+    [path, &real].into_iter().try_for_each(|name| sync_parent(name).map_err(failed))
+}
+
+/// The directory that holds a name, whether there is such a file or not any more.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
 }
 
 /// Writes new keys into a new file of mode 0600. They are durable when it returns; on an error there is no file.

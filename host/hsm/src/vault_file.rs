@@ -10,11 +10,13 @@
 
 mod disk;
 mod format;
+mod import_key;
 mod kdf;
 mod record;
 mod seal;
 
 pub use format::ContentError;
+pub use import_key::VaultImportKey;
 pub use kdf::{FileKey, Kdf, KdfError, Passphrase, TooShort};
 
 use crate::key_file::{KeyLoadError, open_checked, sync_directory};

@@ -8,15 +8,21 @@
 //! - [`audit`]: what is written down for other people.
 //! - [`lifecycle`]: a key's states, who moves it from one to the next, what it serves for in each.
 //! - [`approval`]: dual control: requests, signatures, the policy that asks for them.
+//! - [`share`]: a secret split into shares, and joined again.
+//! - [`custody`]: what custodian cards sign, hash and seal.
+//! - [`ceremony`]: its plan, its transcript, and who checks it.
 
 pub mod approval;
 pub mod audit;
+pub mod ceremony;
 mod cipher;
+pub mod custody;
 pub mod diversify;
 pub mod journal;
 pub mod key;
 pub mod keyref;
 pub mod lifecycle;
+pub mod share;
 pub mod vault;
 #[cfg(test)]
 mod vectors;

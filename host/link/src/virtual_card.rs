@@ -25,11 +25,10 @@ use cardwright_proto::apdu::Command;
 use cardwright_proto::apdu::class::Class;
 use cardwright_proto::status::StatusWord;
 use cardwright_proto::tlv;
-use challenge::{Challenges, OsRandom, Seeded};
+use challenge::{Generator, OsRandom, Seeded};
 use channels::{Application, Chain, Channels, Rest, most, most_of};
 use profile::Profile;
 use secure::Secure;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
 use store::Store;
@@ -91,7 +90,9 @@ impl From<Torn> for Stop {
 pub struct VirtualCard {
     name: String,
     store: Store,
-    challenges: Box<dyn Challenges + Send>,
+    challenges: Box<dyn Generator + Send>,
+    /// The custodian applet's.
+    random: Box<dyn Generator + Send>,
     powered: bool,
     ram: Ram,
     /// The command in hand, decrypted in place; kept between commands for its room.
@@ -105,8 +106,8 @@ struct Ram {
     chain: Chain,
     rest: Rest,
     secure: Secure,
-    /// What the custodian applet keeps in RAM, for each channel on which it is selected.
-    custodian: BTreeMap<u8, custodian::Volatile>,
+    /// What the custodian applet keeps in RAM while it is selected.
+    custodian: custodian::Volatile,
     /// The session ends when the command in hand has been answered, under its protection.
     ends: bool,
 }
@@ -118,7 +119,7 @@ impl VirtualCard {
     /// (hex), `kvn=255` (of the initial keys, 404142..), `tries=10`, `kdd=` (20 hex digits), `serial=` (up to 8; random
     /// for a new card, 1 with `seed`), `custodian=` (16 hex digits: the custodian applet's identity), `state=PATH` (memory
     /// in a file, made where missing, used by one process at a time; no comma in the path), `seed=HEX` (repeatable
-    /// challenges), `bare` (PUT KEY without the clear length byte only; otherwise both forms).
+    /// challenges and custodian's keys), `bare` (PUT KEY without the clear length byte only; otherwise both forms).
     /// Words about a card that exists already have to be true.
     ///
     /// # Errors
@@ -126,14 +127,18 @@ impl VirtualCard {
     /// use, or holds another card than the words describe; [`LinkError::Io`] where it cannot be read or written.
     pub fn from_profile(text: &str) -> Result<Self, LinkError> {
         let profile = Profile::parse(text)?;
-        let challenges: Box<dyn Challenges + Send> = match profile.seed.as_deref().and_then(Seeded::new) {
-            Some(seeded) => Box::new(seeded),
-            None => Box::new(OsRandom),
+        let store = Store::open(&profile)?;
+        let mut seeded = profile.seed.as_deref().and_then(Seeded::new);
+        let identity = custodian::kept::identity(store.memory());
+        let own = seeded.as_mut().and_then(|seeded| seeded.of_card(&identity, store.checksum()));
+        let generator = |seeded: Option<Seeded>| -> Box<dyn Generator + Send> {
+            seeded.map_or_else(|| Box::new(OsRandom) as _, |seeded| Box::new(seeded) as _)
         };
         Ok(Self {
             name: format!("sim:{text}"),
-            store: Store::open(&profile)?,
-            challenges,
+            store,
+            challenges: generator(seeded),
+            random: generator(own),
             powered: true,
             ram: Ram::default(),
             work: Zeroizing::default(),
@@ -251,7 +256,7 @@ impl VirtualCard {
             (false, SELECT) => ram.select(&self.store, channel, command, out),
             (false, MANAGE_CHANNEL) => {
                 if let Some(closed) = ram.channels.manage(command.header, out)? {
-                    ram.custodian.remove(&closed);
+                    ram.clear_on_deselect();
                     if closed == channel {
                         ram.ends = true;
                     } else {
@@ -264,7 +269,7 @@ impl VirtualCard {
             (true, INITIALIZE_UPDATE) if wrapped => Err(StatusWord::CONDITIONS.into()),
             (true, INITIALIZE_UPDATE) => {
                 ram.end_session(channel);
-                let card = (&mut self.store, &mut *self.challenges as &mut dyn Challenges);
+                let card = (&mut self.store, &mut *self.challenges as &mut dyn Generator);
                 ram.secure.initialize(card, (channel, selected.aid()), command, out)
             }
             (true, EXTERNAL_AUTHENTICATE) => ram.secure.authenticate(&mut self.store, class, command),
@@ -276,8 +281,8 @@ impl VirtualCard {
                 Application::Echo => echo::process(class, command, out),
                 Application::Custodian => {
                     let level = ram.secure.level_on(channel).filter(|_| wrapped);
-                    let memory = (self.store.nvm(), ram.custodian.entry(channel).or_default());
-                    custodian::process(memory, level, class, command, out)
+                    let card = (self.store.nvm(), &mut ram.custodian, &mut *self.random as &mut dyn Generator);
+                    custodian::process(card, level, class, command, out)
                 }
                 Application::SecurityDomain => {
                     domain::process(&mut self.store, ram.secure.open_on(channel).as_deref(), class, command, out)
@@ -291,12 +296,21 @@ impl Ram {
     /// The session of this channel is over, and with it what an application had begun under its protection.
     fn end_session(&mut self, channel: u8) {
         self.secure.end_on(channel);
-        if let Some(custodian) = self.custodian.get_mut(&channel) {
-            custodian.end_transfers();
+        if self.channels.find(Application::Custodian) == Some(channel) {
+            self.custodian.end_transfers();
         }
     }
 
-    /// SELECT by AID (CS 11.9); whatever comes of it, the channel's session ends. 6A86 P1 or P2, 6A82 no such AID.
+    /// What the custodian applet keeps in RAM is gone where no channel has it any more.
+    fn clear_on_deselect(&mut self) {
+        if self.channels.find(Application::Custodian).is_none() {
+            self.custodian = custodian::Volatile::default();
+        }
+    }
+
+    /// SELECT by AID (CS 11.9). One that selects ends the channel's session; a refused one changes nothing. 6A86 P1 or P2,
+    /// 6A82 no such AID, 6985 the custodian applet while another channel has it: it is not multiselectable (Java Card RE
+    /// 4.5.2).
     fn select(
         &mut self,
         store: &Store,
@@ -304,13 +318,19 @@ impl Ram {
         command: &Command<'_>,
         out: &mut Vec<u8>,
     ) -> Result<StatusWord, Stop> {
-        self.ends = true;
         if (command.header.p1, command.header.p2) != (4, 0) {
             return Err(StatusWord::WRONG_P1P2.into());
         }
         let application = Application::with_aid(command.data).ok_or(StatusWord::NOT_FOUND)?;
+        if application == Application::Custodian {
+            if self.channels.find(application).is_some_and(|other| other != channel) {
+                return Err(StatusWord::CONDITIONS.into());
+            }
+            self.custodian = custodian::Volatile::default();
+        }
+        self.ends = true;
         self.channels.select(channel, application);
-        self.custodian.remove(&channel);
+        self.clear_on_deselect();
         if application == Application::Custodian {
             custodian::fci(store.memory()).encode_into(out).map_err(|_| StatusWord(0x6400))?;
             return Ok(StatusWord::OK);

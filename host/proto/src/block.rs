@@ -69,6 +69,12 @@ impl AesKey {
         wiped(|| Self::expand(key))
     }
 
+    /// Expands a key of 32 bytes.
+    #[must_use]
+    pub fn of_256(key: &[u8; 32]) -> Self {
+        wiped(|| Self::K256(Box::new(Aes256::new(key.into()))))
+    }
+
     /// The same, for a caller that wipes the stack itself.
     pub(crate) fn expand(key: &[u8]) -> Result<Self, KeyLength> {
         let wrong = |_| KeyLength(key.len());
@@ -147,6 +153,12 @@ impl CmacKey {
     /// [`KeyLength`] for any other length.
     pub fn new(key: &[u8]) -> Result<Self, KeyLength> {
         wiped(|| Self::expand(key))
+    }
+
+    /// Expands a key of 32 bytes.
+    #[must_use]
+    pub fn of_256(key: &[u8; 32]) -> Self {
+        wiped(|| Self::K256(Box::new(<Cmac<Aes256> as KeyInit>::new(key.into()))))
     }
 
     /// The same, for a caller that wipes the stack itself.

@@ -1,21 +1,46 @@
 //! The custodian applet: a card that keeps one share of a master key (`docs/protocol/custody.md`).
 //!
-//! One file a command, each an implementation of [`gp::Command`](crate::gp::Command); [`share`] is the object that is
-//! kept; [`fci`] what SELECT answers.
+//! Commands are implementations of [`gp::Command`](crate::gp::Command): one file for each that came with version 1.0, one
+//! for each family of those between cards (`docs/protocol/custody-commands.md`):
+//!
+//! - [`fci`]: what SELECT answers; [`verify`], [`change_pin`]; [`store_share`], [`read_share`], [`wipe`]; [`get_state`],
+//!   [`get_ceremony`].
+//! - [`enrol`]: keys and certificates; [`take_part`]: manifest, parties, offers; [`deal`]: the dealer's; [`receive`]: a
+//!   custodian's; [`combine`]: the combiner's.
+//!
+//! What they carry (`docs/protocol/custody-objects.md`), without any cryptography: [`share`], the object that is kept;
+//! [`certificate`], [`manifest`], [`message`] and [`sealed`] boxes, told apart by their [`tag`]; the form of a
+//! [`signature`]; [`subset`]s of custodians; [`blocks`], for what one command cannot carry.
 
+pub mod blocks;
+pub mod certificate;
 pub mod change_pin;
+pub mod combine;
+pub mod deal;
+pub mod enrol;
 pub mod fci;
+pub mod get_ceremony;
 pub mod get_state;
+pub mod manifest;
+pub mod message;
 pub mod read_share;
+pub mod receive;
+pub mod sealed;
 pub mod share;
+pub mod signature;
 pub mod store_share;
+pub mod subset;
+pub mod tag;
+pub mod take_part;
 pub mod verify;
 pub mod wipe;
 
-use crate::apdu::Response;
+use crate::apdu::{self, Header, Ne, Response};
 use crate::gp::{GpError, accepted};
 use crate::status::StatusWord;
+use alloc::vec::Vec;
 use core::fmt;
+use signature::Signature;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -23,7 +48,7 @@ use zeroize::Zeroizing;
 pub const AID: &[u8] = b"\xF0CWCUST";
 
 /// The version of the applet that this crate speaks to: major, minor.
-pub const VERSION: [u8; 2] = [1, 0];
+pub const VERSION: [u8; 2] = [2, 0];
 
 /// Wrong PINs in a row that a card takes.
 pub const MAX_TRIES: u8 = 3;
@@ -33,6 +58,15 @@ pub const SELECTABLE: u8 = 0x07;
 
 /// Life cycle state of an applet with a PIN: PERSONALIZED.
 pub const PERSONALIZED: u8 = 0x0F;
+
+/// A SHA-256 hash.
+pub type Hash = [u8; 32];
+
+/// A point of P-256: 04, X, Y. That it is one of the curve's is not checked in this crate.
+pub type Point = [u8; 65];
+
+/// The id of a ceremony, or of a set of shares.
+pub type Id = [u8; 16];
 
 /// Who may ever see a share again, fixed when it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,4 +210,33 @@ fn compared<'r>(command: &'static str, response: Response<'r>) -> Result<&'r [u8
         Some(refused) => Err(GpError::Pin { command, refused }),
         None => accepted(command, response),
     }
+}
+
+/// A command `80 INS P1 P2` with data in parts; `answered` where it wants data back.
+fn command<'d>([ins, p1, p2]: [u8; 3], parts: &[&[u8]], answered: bool, data: &'d mut Vec<u8>) -> apdu::Command<'d> {
+    data.clear();
+    parts.iter().for_each(|part| data.extend_from_slice(part));
+    apdu::Command::new(Header::new(0x80, ins, p1, p2), data, answered.then_some(Ne::SHORT_MAX))
+}
+
+/// A response that is 9000 and nothing else.
+///
+/// # Errors
+/// [`GpError::Refused`] for every other status word, [`GpError::Malformed`] for data.
+fn done(command: &'static str, response: Response<'_>) -> Result<(), GpError> {
+    match accepted(command, response)? {
+        [] => Ok(()),
+        _ => Err(GpError::Malformed { command, what: "data came where there is none" }),
+    }
+}
+
+/// The first `N` bytes of an answer, and what is behind them.
+fn field<'r, const N: usize>(command: &'static str, answer: &'r [u8]) -> Result<(&'r [u8; N], &'r [u8]), GpError> {
+    answer.split_first_chunk().ok_or(GpError::Malformed { command, what: "it is cut off" })
+}
+
+/// An answer, or what is left of it, that is a signature.
+fn signature(command: &'static str, answer: &[u8]) -> Result<Signature, GpError> {
+    let malformed = GpError::Malformed { command, what: "a signature has another form" };
+    Signature::parse(answer).map_err(|_| malformed)
 }

@@ -1,4 +1,4 @@
-//! Status words and what they mean (ISO/IEC 7816-4 5.6, CS 11.1.3).
+//! Status words and what they mean (ISO/IEC 7816-4 5.6, CS 11.1.3; 6601 to 660E: `docs/protocol/custody-objects.md`).
 
 use core::fmt;
 
@@ -11,6 +11,34 @@ impl StatusWord {
     pub const OK: Self = Self(0x9000);
     /// EXTERNAL AUTHENTICATE: the host cryptogram is wrong. It has cost a try.
     pub const AUTHENTICATION_FAILED: Self = Self(0x6300);
+    /// Custodian: a signature is not good, or is not over what it would have to be.
+    pub const BAD_SIGNATURE: Self = Self(0x6601);
+    /// Custodian: a certificate's signature is not good under the CA's key on the card.
+    pub const BAD_CERTIFICATE: Self = Self(0x6602);
+    /// Custodian: a certificate lacks the role.
+    pub const WRONG_ROLE: Self = Self(0x6603);
+    /// Custodian: the statement is of another manifest.
+    pub const OTHER_MANIFEST: Self = Self(0x6604);
+    /// Custodian: another certificate or key than the manifest, or the card, has.
+    pub const OTHER_CERTIFICATE: Self = Self(0x6605);
+    /// Custodian: a box or the list of box hashes is not the statement's.
+    pub const OTHER_BOX: Self = Self(0x6606);
+    /// Custodian: a box's tag is wrong.
+    pub const BOX_TAG: Self = Self(0x6607);
+    /// Custodian: what is in a box does not fit its commitment.
+    pub const BOX_CONTENT: Self = Self(0x6608);
+    /// Custodian: the check value is another.
+    pub const OTHER_KCV: Self = Self(0x6609);
+    /// Custodian: the sequence is not higher.
+    pub const OLD_SEQUENCE: Self = Self(0x660A);
+    /// Custodian: the CA has certified this key already.
+    pub const CERTIFIED_BEFORE: Self = Self(0x660B);
+    /// Custodian: the share is of another generation.
+    pub const OTHER_GENERATION: Self = Self(0x660C);
+    /// Custodian: the manifest does not fit the share.
+    pub const OTHER_SHARE: Self = Self(0x660D);
+    /// Custodian: the drill is not complete.
+    pub const DRILL_INCOMPLETE: Self = Self(0x660E);
     /// Wrong length.
     pub const WRONG_LENGTH: Self = Self(0x6700);
     /// The logical channel is not supported.
@@ -94,7 +122,7 @@ impl StatusWord {
         Described(self)
     }
 
-    /// What the status word says, in words; `None` where neither standard assigns a meaning.
+    /// What the status word says, in words; `None` where nobody assigns a meaning.
     #[must_use]
     pub fn meaning(self) -> Option<&'static str> {
         EXACT.iter().find(|(sw, _)| *sw == self.0).map(|(_, text)| *text).or(match self.sw1() {
@@ -124,6 +152,20 @@ const EXACT: &[(u16, &str)] = &[
     (0x6310, "more data available"),
     (0x6400, "no specific diagnosis"),
     (0x6581, "memory failure"),
+    (0x6601, "a signature is not good, or over something else"),
+    (0x6602, "a certificate is not signed by this card's CA"),
+    (0x6603, "a certificate lacks the role"),
+    (0x6604, "the statement is of another manifest"),
+    (0x6605, "another certificate or key than the manifest, or the card, has"),
+    (0x6606, "a box or the list of boxes is not the statement's"),
+    (0x6607, "a box was changed, or is for another card, index, manifest or offer"),
+    (0x6608, "what is in a box does not fit its commitment"),
+    (0x6609, "the key has another check value"),
+    (0x660A, "the manifest's sequence is not higher than the last one's"),
+    (0x660B, "the CA has certified this key already"),
+    (0x660C, "the share is of another generation"),
+    (0x660D, "the manifest does not fit the share"),
+    (0x660E, "the drill is not complete"),
     (0x6700, "wrong length"),
     (0x6881, "logical channel not supported or not active"),
     (0x6882, "secure messaging not supported"),

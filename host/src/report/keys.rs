@@ -1,6 +1,6 @@
 //! The report about keys: inventory, states over time, what is due, who approved what.
 
-use super::{Page, Text};
+use super::{Page, Text, code};
 use crate::control::Version;
 use crate::control::survey::{Need, due};
 use cardwright_keys::approval::{Approval, Request, Rules, time};
@@ -47,10 +47,6 @@ pub fn render(facts: &Facts<'_>) -> String {
 
 fn state(state: State) -> String {
     format!("<span class=\"s {state}\">{state}</span>")
-}
-
-fn code(text: &str) -> String {
-    format!("<code>{}</code>", Text(text))
 }
 
 fn inventory(page: &mut Page, facts: &Facts<'_>) {

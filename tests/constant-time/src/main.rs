@@ -19,6 +19,8 @@ mod keys;
 #[cfg(target_arch = "x86_64")]
 mod pin;
 #[cfg(target_arch = "x86_64")]
+mod share;
+#[cfg(target_arch = "x86_64")]
 mod valgrind;
 #[cfg(target_arch = "x86_64")]
 mod vault;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     channel::run(&mut checks);
     pin::run(&mut checks);
     diversify::run(&mut checks);
+    share::run(&mut checks);
     vault::run(&mut checks);
     if checks.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

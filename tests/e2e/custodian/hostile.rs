@@ -169,13 +169,13 @@ fn another_version_of_the_applet() {
         let desk = desk();
         let behind = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&behind);
-        let mut version = in_fci(&[0x80, 2, 1, 0], &[0x80, 2, 2, 1]);
+        let mut version = in_fci(&[0x80, 2, 2, 0], &[0x80, 2, 3, 1]);
         let mut card = Altered::new(card(&desk, &[]), move |command, response| {
             counted.fetch_add(u32::from(command.get(1) != Some(&SELECT_INS)), Ordering::Relaxed);
             version(command, response);
         });
         let outcome = run(&desk, &mut card, args).expect(2);
-        let says = "the card's custodian applet has version 2.1, and this program works with version 1";
+        let says = "the card's custodian applet has version 3.1, and this program works with version 2";
         assert!(outcome.stderr.contains(says), "{outcome:#?}");
         assert_eq!(behind.load(Ordering::Relaxed), 0, "{args:?}: nothing behind SELECT");
     }

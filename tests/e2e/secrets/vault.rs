@@ -88,10 +88,10 @@ fn canaries(desk: &Desk) -> Vec<Canary> {
 }
 
 /// The public test key: the card's static keys before it gets others.
-const TEST: &[u8; 16] = b"@ABCDEFGHIJKLMNO";
+pub(super) const TEST: &[u8; 16] = b"@ABCDEFGHIJKLMNO";
 
 /// The session keys of the last session that was begun in these exchanges, with these static keys.
-fn session_keys(exchanges: &[Exchange], enc: &[u8], mac: &[u8]) -> [Canary; 3] {
+pub(super) fn session_keys(exchanges: &[Exchange], enc: &[u8], mac: &[u8]) -> [Canary; 3] {
     let begun = |(command, answer): &&Exchange| command[1] == 0x50 && answer.len() > 2;
     let (command, answer) = exchanges.iter().rfind(begun).expect("a session");
     let request = InitializeUpdate::from_command(&Command::parse(command).expect("a command")).expect("a challenge");
@@ -118,7 +118,7 @@ fn all_session_keys(exchanges: &[Exchange]) -> Vec<Canary> {
 }
 
 /// All files below.
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

@@ -1,5 +1,6 @@
 //! What each fuzz target does with its bytes. A panic is a finding.
 
+mod ceremony;
 mod channel;
 mod vault;
 
@@ -21,6 +22,7 @@ use cardwright_proto::gp::select::Select;
 use cardwright_proto::scp::Token;
 use cardwright_proto::status::StatusWord;
 use cardwright_proto::tlv::{self, Items};
+pub use ceremony::{plan, transcript};
 pub use channel::{unwrap_card, unwrap_host};
 pub use vault::vault_file;
 
@@ -187,6 +189,16 @@ mod tests {
     #[test]
     fn journal() {
         replay("journal", super::journal);
+    }
+
+    #[test]
+    fn transcript() {
+        replay("transcript", super::transcript);
+    }
+
+    #[test]
+    fn plan() {
+        replay("plan", super::plan);
     }
 
     #[test]

@@ -61,6 +61,12 @@ pub enum ContentError {
     /// A key that was sealed for another place.
     #[error("the key `{0}` cannot be decrypted: it was sealed for another name, version or purpose")]
     Entry(Name),
+    /// A file beside the vault that is no import key.
+    #[error("it is no import key, or was cut off")]
+    ImportKey,
+    /// An import key that the vault's key does not open.
+    #[error("another vault made this import key, or the passphrase was changed since, or the file was")]
+    ForeignImportKey,
 }
 
 /// What a writer decides of a header.

@@ -25,6 +25,8 @@ pub(super) enum Job {
     Directory,
     /// Encryption of each key.
     Entry,
+    /// Encryption of an import key, in a file of its own.
+    ImportKey,
 }
 
 impl Job {
@@ -33,6 +35,7 @@ impl Job {
             Self::Header => b"cardwright vault 1 header",
             Self::Directory => b"cardwright vault 1 directory",
             Self::Entry => b"cardwright vault 1 entry",
+            Self::ImportKey => b"cardwright vault 1 import key",
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Where random card challenges come from, and a new card's identity.
+//! Where random card challenges and the custodian applet's random bytes come from, and a new card's identity.
 
 use super::Stop;
 use crate::LinkError;
 use cardwright_proto::block::CmacKey;
 use cardwright_proto::status::StatusWord;
+use zeroize::Zeroizing;
 
 /// 8 bytes that tell a new card's custodian applet from every other: random or, for tests, from seed and serial.
 pub(super) fn custodian_identity(seed: Option<&[u8]>, serial: [u8; 4]) -> Result<[u8; 8], LinkError> {
@@ -15,16 +16,25 @@ pub(super) fn custodian_identity(seed: Option<&[u8]>, serial: [u8; 4]) -> Result
     Ok(identity)
 }
 
-/// 16 fresh bytes for a card challenge.
-pub(super) trait Challenges {
-    /// 6400 where there is no randomness.
+/// A source of random bytes.
+pub(super) trait Generator {
+    /// 16 fresh bytes. 6400 where there is no randomness.
     fn next(&mut self) -> Result<[u8; 16], Stop>;
+
+    /// As many as there is room for.
+    fn fill(&mut self, room: &mut [u8]) -> Result<(), Stop> {
+        for piece in room.chunks_mut(16) {
+            let bytes = Zeroizing::new(self.next()?);
+            piece.copy_from_slice(&bytes[..piece.len()]);
+        }
+        Ok(())
+    }
 }
 
 /// The operating system's generator.
 pub(super) struct OsRandom;
 
-impl Challenges for OsRandom {
+impl Generator for OsRandom {
     fn next(&mut self) -> Result<[u8; 16], Stop> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|_| StatusWord(0x6400))?;
@@ -44,9 +54,16 @@ impl Seeded {
         let key = CmacKey::new(&[0; 16]).ok()?.mac(&[seed]);
         Some(Self { key: CmacKey::new(&key).ok()?, count: 0 })
     }
+
+    /// Another sequence, of the same seed for each card, and each time that one is taken up from a file, by the checksum of
+    /// what it remembers: two cards must not have the same keys, nor one card the same keys again.
+    pub(super) fn of_card(&mut self, identity: &[u8; 8], checksum: u32) -> Option<Self> {
+        let key = self.key.mac(&[b"custodian's", identity, &checksum.to_be_bytes()]);
+        Some(Self { key: CmacKey::new(&key).ok()?, count: 0 })
+    }
 }
 
-impl Challenges for Seeded {
+impl Generator for Seeded {
     fn next(&mut self) -> Result<[u8; 16], Stop> {
         self.count += 1;
         Ok(self.key.mac(&[&self.count.to_be_bytes()]))

@@ -61,6 +61,11 @@ impl Channels {
         Ok(selected.ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?)
     }
 
+    /// The first channel on which this is selected.
+    pub(super) fn find(&self, application: Application) -> Option<u8> {
+        (0..).zip(&self.0).find_map(|(number, selected)| (*selected == Some(application)).then_some(number))
+    }
+
     /// Selects on an open channel.
     pub(super) fn select(&mut self, channel: u8, application: Application) {
         if let Some(selected) = self.0.get_mut(usize::from(channel)) {

@@ -11,7 +11,9 @@
 //! 1920  custodian applet:
 //!         identity 8, PIN length 1 (00: none), PIN 12, tries left 1,
 //!         mode of the share 1 (00: none), zero, length of the object 2, object 512 (zeros behind shorter ones)
-//! 3072  journal 1024
+//! 2560  its enrolment 2048, and
+//! 4608  its ceremony 5632: as `custodian::model` has them, field after field, zeros behind
+//! 10240 journal 10240
 //! ```
 
 use super::nvm::crc32;
@@ -21,9 +23,9 @@ use cardwright_proto::scp::Options;
 use std::ops::Range;
 
 /// Bytes of the whole image.
-pub(super) const SIZE: usize = 4096;
-/// The redo journal.
-pub(super) const JOURNAL: Range<usize> = 3072..SIZE;
+pub(super) const SIZE: usize = 20_480;
+/// The redo journal: room for all that the custodian applet keeps, which one transaction may change.
+pub(super) const JOURNAL: Range<usize> = 10_240..SIZE;
 /// The card's life cycle state (CS 5.1).
 pub(super) const LIFE_CYCLE: usize = 64;
 /// The first key set.
@@ -37,7 +39,7 @@ pub(super) const SET_LEN: usize = 112;
 pub(super) const CUSTODIAN: usize = SETS + SET_COUNT * SET_LEN;
 
 const MAGIC: [u8; 8] = *b"CWRTCARD";
-const VERSION: [u8; 2] = [0, 2];
+const VERSION: [u8; 2] = [0, 3];
 const IDENTITY: usize = 12;
 const CHECKSUM: usize = 60;
 
@@ -54,10 +56,14 @@ pub(super) mod set {
 
 /// Offsets in what the custodian applet keeps.
 pub(super) mod custodian {
+    use std::ops::Range;
+
     pub(crate) const IDENTITY: usize = 0;
     pub(crate) const PIN: usize = 8;
     pub(crate) const TRIES: usize = 21;
     pub(crate) const SHARE: usize = 22;
+    pub(crate) const ENROLMENT: Range<usize> = 640..2688;
+    pub(crate) const CEREMONY: Range<usize> = 2688..8320;
 }
 
 /// The bytes of a new card, without key sets.
@@ -79,17 +85,23 @@ pub(super) fn blank(identity: &Identity) -> Vec<u8> {
 /// Checks size, magic, version and checksum, and reads the identity.
 pub(super) fn read(image: &[u8]) -> Result<Identity, LinkError> {
     let wrong = |what: String| Err(LinkError::CardState(what));
+    // The version first: an image of another one has another size.
+    let (Some(&MAGIC), Some(&[major, minor])) = (image.first_chunk(), image.get(8..).and_then(<[u8]>::first_chunk))
+    else {
+        return wrong("this file is no card image".to_owned());
+    };
+    if matches!([major, minor], [0, 1 | 2]) {
+        return wrong(format!(
+            "an earlier cardwright made it, with an earlier custodian applet (image version {major:02X}{minor:02X}, now \
+             {}): make a new card",
+            hex::encode(VERSION)
+        ));
+    }
+    if [major, minor] != VERSION {
+        return wrong(format!("image version {major:02X}{minor:02X} is not known, {} is", hex::encode(VERSION)));
+    }
     if image.len() != SIZE {
         return wrong(format!("{} bytes, an image has {SIZE}", image.len()));
-    }
-    if image[..8] != MAGIC {
-        return wrong("this file is no card image".to_owned());
-    }
-    if image[8..10] == [0, 1] {
-        return wrong("an earlier cardwright made it (image version 0001, now 0002): make a new card".to_owned());
-    }
-    if image[8..10] != VERSION {
-        return wrong(format!("image version {:02X}{:02X} is not known, 0002 is", image[8], image[9]));
     }
     if image[CHECKSUM..][..4] != crc32(&image[..CHECKSUM]).to_be_bytes() {
         return wrong("the checksum of its header is wrong".to_owned());

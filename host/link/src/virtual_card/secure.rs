@@ -3,7 +3,7 @@
 //! It belongs to the logical channel that opened it, and to the application selected there. While it is open, another
 //! channel cannot start one (6985).
 
-use super::challenge::Challenges;
+use super::challenge::Generator;
 use super::store::{SetInfo, Slot, Store};
 use super::{Stop, Torn};
 use cardwright_proto::apdu::Command;
@@ -83,7 +83,7 @@ impl Secure {
     /// counter is at its end, 6985 a session is open on another channel.
     pub(super) fn initialize(
         &mut self,
-        (store, challenges): (&mut Store, &mut dyn Challenges),
+        (store, challenges): (&mut Store, &mut dyn Generator),
         (channel, aid): (u8, &[u8]),
         command: &Command<'_>,
         out: &mut Vec<u8>,

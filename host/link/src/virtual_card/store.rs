@@ -6,7 +6,7 @@
 use super::challenge::custodian_identity;
 use super::custodian::kept;
 use super::layout::{self, SET_COUNT, SET_LEN, SETS, set};
-use super::nvm::{Entry, Nvm};
+use super::nvm::{Entry, Nvm, crc32};
 use super::profile::{Identity, Profile};
 use super::{Stop, Torn};
 use crate::LinkError;
@@ -134,6 +134,11 @@ impl Store {
     /// The same, to read.
     pub(super) const fn memory(&self) -> &Nvm {
         &self.nvm
+    }
+
+    /// Of all that the card remembers: another one after each change.
+    pub(super) fn checksum(&self) -> u32 {
+        crc32(self.nvm.read(0..layout::JOURNAL.start))
     }
 
     /// Tear points passed.

@@ -73,6 +73,7 @@ fn info() -> ShareInfo {
         key_length: 32,
         usage: 0,
         kcv: Kcv([1, 2, 3]),
+        statement: None,
     }
 }
 
@@ -101,12 +102,38 @@ impl Session {
     }
 }
 
+/// With a seed one image leads to the same keys, and a later one of the same card to others, even where all is wiped.
+#[test]
+fn later_lives_have_other_keys() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("card");
+    let profile = format!("seed=00,serial=1,state={}", path.display());
+    let key = || {
+        let mut host = Host::new(&profile);
+        host.select(CUSTODIAN);
+        let mut session = host.open(&Keys::test(16), 0, Mode::S8, level(0x33)).unwrap();
+        assert_eq!(session.sw(&mut host, [0x80, 0x24, 1, 0], PIN), 0x9000);
+        assert_eq!(session.verify(&mut host, PIN), 0x9000);
+        assert_eq!(session.sw(&mut host, [0x80, 0x38, 0, 0], &[]), 0x9000);
+        let (identity, sw) = session.all(&mut host, [0x80, 0x3A, 0, 0], &[]);
+        assert_eq!(sw, 0x9000);
+        assert_eq!(session.sw(&mut host, [0x80, 0x34, 1, 0], &[]), 0x9000);
+        identity[..65].to_vec()
+    };
+    drop(Host::new(&profile));
+    let new = std::fs::read(&path).unwrap();
+    let first = key();
+    assert_ne!(key(), first);
+    std::fs::write(&path, new).unwrap();
+    assert_eq!(key(), first);
+}
+
 #[test]
 fn selecting() {
     let mut host = Host::new("seed=00,serial=1");
     let (fci, sw) = host.hex("00A4 0400 07 F0435743555354 00");
     assert_eq!(sw, 0x9000);
-    assert_eq!(hex::encode(&fci[..22]), "6f1c8407f0435743555354a511800201008101078208");
+    assert_eq!(hex::encode(&fci[..22]), "6f1c8407f0435743555354a511800202008101078208");
     let identity = state(&mut host).card.identity;
     assert_eq!(fci[fci.len() - 8..], identity);
     assert_ne!(identity, [0; 8]);
@@ -165,6 +192,7 @@ fn plain_commands_in_a_session() {
         ("80200000", 0x6E00),
         ("00360000", 0x6E00),
         ("8036000100", 0x6A86),
+        ("8036010000", 0x9000),
         ("0020000003313233", 0x6700),
     ] {
         let (mut host, mut session) = with_pin();
@@ -205,7 +233,7 @@ fn every_command_that_wants_level_33() {
 fn states_of_a_card() {
     let mut host = fresh();
     let new = state(&mut host);
-    assert_eq!((new.card.version, new.card.life_cycle, new.tries, new.share), ([1, 0], 7, 3, None));
+    assert_eq!((new.card.version, new.card.life_cycle, new.tries, new.share), ([2, 0], 7, 3, None));
     let (mut host, _) = with_pin();
     assert_eq!((state(&mut host).card.life_cycle, state(&mut host).share), (0x0F, None));
     for (byte, mode) in [(1, cardwright_proto::custody::Mode::Host), (2, cardwright_proto::custody::Mode::Blind)] {
@@ -217,26 +245,38 @@ fn states_of_a_card() {
                 .windows(4)
                 .any(|four| [[0x99; 4], [0x5A; 4], [0xC0; 4]].contains(&<[u8; 4]>::try_from(four).unwrap()))
         );
-        assert_eq!(session.sw(&mut host, [0x80, 0x36, 1, 0], &[7]), 0x6A86);
+        assert_eq!(session.sw(&mut host, [0x80, 0x36, 2, 0], &[7]), 0x6A86);
+        assert_eq!(session.sw(&mut host, [0x80, 0x36, 1, 1], &[7]), 0x6A86);
+        assert_eq!(session.sw(&mut host, [0x80, 0x36, 1, 0], &[7]), 0x6700);
         assert_eq!(session.sw(&mut host, [0x80, 0x36, 0, 0], &[7]), 0x6700);
     }
 }
 
-/// What a channel keeps in RAM is its own.
+/// No two channels have it, and what it keeps in RAM goes with the one that has.
 #[test]
-fn channels_do_not_share_what_is_verified() {
-    let (mut host, _) = with_pin();
-    assert_eq!(host.sw("0020 0000 04 38363432"), 0x9000);
-    assert_eq!(host.sw("0020 0000"), 0x9000);
+fn one_channel_at_a_time() {
+    const SELECT_ON_1: &str = "01A4 0400 07 F0435743555354 00";
+    let (mut host, mut session) = with_pin();
+    assert_eq!(session.verify(&mut host, PIN), 0x9000);
     assert_eq!(host.sw("0070 0001"), 0x9000);
-    assert_eq!(host.sw("01A4 0400 07 F0435743555354 00"), 0x9000);
-    assert_eq!(host.sw("0120 0000"), 0x63C3);
-    assert_eq!(host.sw("0020 0000"), 0x9000);
+    assert_eq!(host.sw(SELECT_ON_1), 0x6985);
+    assert_eq!(host.sw("0120 0000"), 0x6D00, "the other channel has what it had");
+    assert_eq!(host.sw("0020 0000"), 0x9000, "and this one what was verified");
+    assert_eq!(session.sw(&mut host, [0x80, 0x36, 0, 0], &[7]), 0x6700, "in its session");
+    assert_eq!(host.sw("00A4 0400 00"), 0x9000);
+    assert_eq!(host.sw(SELECT_ON_1), 0x9000);
+    assert_eq!(host.sw("0120 0000"), 0x63C3, "another selection forgets it");
+    assert_eq!(host.sw("0120 0000 04 38363432"), 0x9000);
+    assert_eq!(host.sw("00A4 0400 07 F0435743555354 00"), 0x6985);
+    assert_eq!(host.sw("0120 0000"), 0x9000);
+    assert_eq!(host.sw(SELECT_ON_1), 0x9000);
+    assert_eq!(host.sw("0120 0000"), 0x63C3, "so does the same one again");
     assert_eq!(host.sw("0120 0000 04 38363432"), 0x9000);
     assert_eq!(host.sw("0070 8001"), 0x9000);
     assert_eq!(host.sw("0070 0001"), 0x9000);
-    assert_eq!(host.sw("01A4 0400 07 F0435743555354 00"), 0x9000);
-    assert_eq!(host.sw("0120 0000"), 0x63C3, "closing a channel forgets it");
+    assert_eq!(host.sw(SELECT_ON_1), 0x9000);
+    assert_eq!(host.sw("0120 0000"), 0x63C3, "and closing the channel");
+    assert_eq!(host.sw("0120 0000 04 38363432"), 0x9000);
     host.card.power_on();
     host.select(CUSTODIAN);
     assert_eq!(host.sw("0020 0000"), 0x63C3, "so does a reset");

@@ -16,6 +16,10 @@ enum Event {
     Reset,
 }
 
+fn between(ins: u8, one: bool, last: bool) -> [u8; 4] {
+    [0x80, ins & 0xFE, u8::from(one) | if last { 0x80 } else { 0 }, 0]
+}
+
 /// Headers that the card knows, on channels that it may have, with data that may fit.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
     let header = prop_oneof![
@@ -35,6 +39,10 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
         Just([0x80, 0x24, 0x01, 0x00]),
         Just([0x80, 0x30, 0x81, 0x00]),
         Just([0x80, 0x36, 0x00, 0x00]),
+        Just([0x80, 0x36, 0x01, 0x00]),
+        // The commands between cards: even numbers, of which a few are none.
+        (0x38..0x60_u8, any::<[bool; 2]>()).prop_map(|(ins, [one, last])| between(ins, one, last)),
+        (0xA0..0xB0_u8, any::<[bool; 2]>()).prop_map(|(ins, [one, last])| between(ins, one, last)),
     ];
     let data = prop_oneof![
         Just(b"\xF0CWECHO".to_vec()),

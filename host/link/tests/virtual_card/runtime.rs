@@ -154,6 +154,19 @@ fn broken_chains() {
 }
 
 #[test]
+fn a_refused_select_leaves_the_session() {
+    let mut host = Host::new("");
+    host.select(ECHO);
+    let mut session = host.open(&Keys::test(16), 0, Mode::S8, level(0x33)).unwrap();
+    assert_eq!(host.sw("00A4 0400 07 F043574E4F4E45 00"), 0x6A82);
+    assert_eq!(host.sw("00A4 0000 02 3F00"), 0x6A86);
+    assert_eq!(session.echo(&mut host, 0, b"x").unwrap(), (b"x".to_vec(), 0x9000));
+    let nobody = Command::new(Header::new(0x00, 0xA4, 4, 0), b"\xF0CWNONE", Some(Ne::SHORT_MAX));
+    assert_eq!(session.send(&mut host, &nobody).unwrap().1, 0x6A82);
+    assert_eq!(session.echo(&mut host, 0, b"x").unwrap(), (b"x".to_vec(), 0x9000));
+}
+
+#[test]
 fn a_wrapped_select_is_answered_under_the_session_it_ends() {
     let mut host = Host::new("");
     let mut session = host.open(&Keys::test(16), 0, Mode::S8, level(0x33)).unwrap();

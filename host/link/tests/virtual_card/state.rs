@@ -103,16 +103,21 @@ fn what_is_no_state_file() {
         refusal(&profile);
     }
     // Mode of the share, tries and PIN length of the custodian applet.
-    for at in [1920 + 22, 1920 + 21, 1920 + 8] {
+    // Then whether there is an identity key, and whether there is a manifest in hand.
+    for at in [1920 + 22, 1920 + 21, 1920 + 8, 2560, 4608] {
         let mut bad = good.clone();
         bad[at] ^= 0x41;
         fs::write(&path, &bad).unwrap();
         refusal(&profile);
     }
-    let mut earlier = good.clone();
-    earlier[9] = 1;
-    fs::write(&path, &earlier).unwrap();
-    assert!(refusal(&profile).contains("an earlier cardwright made it"));
+    // Their images were shorter.
+    for version in [1, 2] {
+        let mut earlier = good[..4096].to_vec();
+        earlier[9] = version;
+        fs::write(&path, &earlier).unwrap();
+        let why = refusal(&profile);
+        assert!(why.contains("an earlier cardwright made it") && why.contains("make a new card"), "{why}");
+    }
     for len in [1, good.len() - 1] {
         fs::write(&path, &good[..len]).unwrap();
         refusal(&profile);

@@ -1,4 +1,4 @@
-//! GET STATE: all that a card tells anyone about what it keeps.
+//! GET STATE: all that a card tells anyone about PIN and share. Of a ceremony: [`super::get_ceremony`].
 
 use super::fci::{Fci, fixed};
 use super::share::ShareInfo;

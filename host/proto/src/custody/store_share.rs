@@ -1,13 +1,12 @@
 //! STORE SHARE: a share object in one block or several.
 
 use super::Mode;
+use super::blocks::Block;
+pub use super::blocks::LAST;
 use crate::apdu::{self, Header, Response};
 use crate::gp::{Command, GpError, accepted};
 use alloc::vec::Vec;
 use core::fmt;
-
-/// The bit of P1 that marks the last block.
-pub const LAST: u8 = 0x80;
 
 /// One block: `80 30 mode number Lc block`, the mode's bit 80 set in the last one.
 #[derive(Clone, Copy)]
@@ -30,14 +29,10 @@ impl fmt::Debug for StoreShare<'_> {
     }
 }
 
-/// Cuts a coded share object into blocks of at most `max` bytes.
-///
-/// With 0 and 1 for `max` the blocks have two bytes: of one byte each, 512 would be more than there are numbers.
+/// Cuts a coded share object into blocks of at most `max` bytes, as [`super::blocks::blocks`] does.
 pub fn blocks(object: &[u8], mode: Mode, max: u8) -> impl Iterator<Item = StoreShare<'_>> {
-    let size = usize::from(max.max(2));
-    let count = object.len().div_ceil(size);
-    (0..=u8::MAX).zip(object.chunks(size)).map(move |(number, block)| {
-        let last = usize::from(number) + 1 == count;
+    super::blocks::blocks(object, max).map(move |block| {
+        let Block { number, last, bytes: block } = block;
         StoreShare { mode, number, last, block }
     })
 }

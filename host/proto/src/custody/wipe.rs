@@ -1,4 +1,5 @@
-//! WIPE: the share destroyed, or everything but the card's identity.
+//! WIPE without a manifest: the share destroyed, or everything but the card's 8 bytes of identity. Under a manifest, with a
+//! receipt: [`Destroy`](super::receive::Destroy).
 
 use crate::apdu::{self, Header, Response};
 use crate::gp::{Command, GpError, accepted};
@@ -9,7 +10,7 @@ use alloc::vec::Vec;
 pub enum Extent {
     /// The share; wants the PIN.
     Share,
-    /// The share and the PIN: the way out of a blocked PIN.
+    /// Share, PIN, identity key and all the rest: the way out of a blocked PIN.
     All,
 }
 

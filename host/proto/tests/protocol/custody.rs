@@ -43,6 +43,7 @@ const INFO: ShareInfo = ShareInfo {
     key_length: 16,
     usage: 7,
     kcv: Kcv([1, 2, 3]),
+    statement: None,
 };
 
 /// INFO's objects, written by hand from the table.
@@ -241,6 +242,45 @@ fn bounds() {
     assert!(ShareObject::new(eleven, Zeroizing::new(vec![0; 16]), commitments(11)).is_err());
 }
 
+/// Version 02: what STORE BOX makes of a dealt share.
+#[test]
+fn a_dealt_share() {
+    let parsed = |text: &str| ShareObject::parse(&hex::decode(text).unwrap());
+    let start = info_hex().replacen("800101", "800102", 1);
+    let (value, hash) = (format!("8c10{}", "99".repeat(16)), format!("8f20{}", "8f".repeat(32)));
+    let commitments = format!("8d10{}8e60{}", "5a".repeat(16), "c1".repeat(96));
+    let coded = format!("e081ef{start}{value}{commitments}{hash}");
+    let share = parsed(&coded).unwrap();
+    assert_eq!(
+        (share.info(), hex::encode(share.encode())),
+        (&ShareInfo { statement: Some([0x8F; 32]), ..INFO }, coded)
+    );
+    let first = info_hex();
+    for wrong in [
+        format!("e059{start}{value}"),
+        format!("e07b{start}{value}{hash}"),
+        format!("e081cd{start}{value}{commitments}"),
+        format!("e081ef{first}{value}{commitments}{hash}"),
+        format!("e081ef{start}{value}{hash}{commitments}"),
+        format!("e081ef{start}{hash}{value}{commitments}"),
+        format!("e08200ef{start}{value}{commitments}{hash}"),
+    ] {
+        assert!(parsed(&wrong).is_err(), "{wrong}");
+    }
+    assert!(ShareObject::new(*share.info(), Zeroizing::new(vec![0x99; 16]), None).is_err(), "without commitments");
+    // GET STATE tells the statement's hash.
+    let card = Fci { version: [2, 0], life_cycle: 0x0F, identity: [1; 8] };
+    let state = State { card, tries: 3, share: Some((Mode::Blind, *share.info())) };
+    let mut told = Vec::new();
+    state.encode_into(&mut told).unwrap();
+    assert!(hex::encode(&told).ends_with(&format!("e069{start}{hash}")));
+    assert_eq!(answer(&GetState, &hex::encode(&told), 0x9000), Ok(state));
+    let ten = ShareInfo { n: 10, key_length: 32, ..*share.info() };
+    let commitments = Commitments { salt: Zeroizing::new([0; 16]), hashes: vec![[0; 32]; 10] };
+    let largest = ShareObject::new(ten, Zeroizing::new(vec![0; 32]), Some(commitments)).unwrap();
+    assert_eq!(largest.encode().len(), 485);
+}
+
 #[test]
 fn equal_means_all_of_it() {
     let commitments = || Commitments { salt: Zeroizing::new([0xB7; 16]), hashes: vec![[3; 32]; 3] };
@@ -294,7 +334,9 @@ fn shares() -> impl Strategy<Value = ShareObject> {
         let (scheme, m) = if xor { (Scheme::Xor, n) } else { (Scheme::Shamir, m) };
         let key_type = if aes || key_length == 32 { KeyType::Aes } else { KeyType::TripleDes };
         let kcv = Kcv(kcv);
-        let info = ShareInfo { scheme, set, ceremony, generation, x, m, n, key_type, key_length, usage, kcv };
+        let statement = salt.filter(|_| n <= 10 && usage % 2 == 0).map(|salt| [salt[0]; 32]);
+        let info =
+            ShareInfo { scheme, set, ceremony, generation, x, m, n, key_type, key_length, usage, kcv, statement };
         let commitments = salt.filter(|_| n <= 10).map(|salt| {
             let hashes = (0..n).map(|i| [i ^ usage; 32]).collect();
             Commitments { salt: Zeroizing::new(salt), hashes }

@@ -4,9 +4,11 @@ pub(crate) mod approval;
 mod life;
 mod vault;
 
+use crate::ceremony::advice as ceremony;
 use crate::custodian::advice as custodian;
 use crate::output;
 use cardwright::audit_file::LineError;
+use cardwright::ceremony::hsm_key::HsmKeyError;
 use cardwright::control::ControlError;
 use cardwright::control::job::JobError;
 use cardwright::custodian::CustodianError;
@@ -14,6 +16,7 @@ use cardwright::error::{Error, RequestError};
 use cardwright::share_file::ShareFileError;
 use cardwright_hsm::pkcs11::{TokenError, UriError};
 use cardwright_hsm::{KeyLoadError, NoRandomness, VaultFileError};
+use cardwright_keys::ceremony::verify::Refusal as TranscriptRefusal;
 use cardwright_keys::diversify::{InputError, MethodError, RunError};
 use cardwright_keys::journal::JournalError;
 use cardwright_keys::keyref::{KeyRefError, Name, NameError, VaultKey};
@@ -180,6 +183,27 @@ pub(crate) enum Failure {
     Output(std::io::Error),
     #[error("the simulated card lost its power")]
     CardTorn,
+    /// A ceremony that stopped in the middle. What is done stays, and is on record.
+    #[error("{0}")]
+    Unfinished(Box<Failure>),
+    #[error("the plan has no card `{0}`")]
+    NoSuchCard(String),
+    #[error("the plan has no card for this custodian, and no directory of share files is named")]
+    NoShares,
+    #[error("the plan has cards of custodians, and no keys of their secure channels are named")]
+    NoCardKey,
+    #[error("no vault is named for the key")]
+    NoTarget,
+    #[error("three keys cannot be split as one")]
+    KeySet,
+    #[error("{}: {error}", path.display())]
+    HsmKey { path: PathBuf, error: HsmKeyError },
+    #[error("{} exists already: a file is never overwritten", .0.display())]
+    FileExists(PathBuf),
+    #[error("{0} wants 64 hexadecimal digits, or 13 words where it is a fingerprint")]
+    Fingerprint(&'static str),
+    #[error("{}: {refusal}", path.display())]
+    TranscriptRefused { path: PathBuf, refusal: TranscriptRefusal },
 }
 
 impl Failure {
@@ -253,6 +277,14 @@ impl Failure {
             Self::NoCard | Self::ManyCards | Self::CardLine(_) | Self::Gap { .. } => 2,
             Self::Control(error) => life::exit_code(error),
             Self::Numbered(_) => 2,
+            // A card that is lost, and evidence that is not good, are not gone on with in the same way.
+            Self::Unfinished(error) => match error.exit_code() {
+                code @ (6 | 7) => code,
+                _ => 10,
+            },
+            Self::NoShares | Self::NoCardKey | Self::NoTarget | Self::KeySet => 2,
+            Self::NoSuchCard(_) | Self::HsmKey { .. } | Self::FileExists(_) | Self::Fingerprint(_) => 2,
+            Self::TranscriptRefused { .. } => 7,
             Self::Partly(_) | Self::NotListed(_) => 10,
             Self::ImportStopped { added, error } => {
                 if *added == Added::default() {
@@ -293,6 +325,19 @@ impl Failure {
             Self::NotListed(_) => "it is not to be done again: `cardwright cards job KEY --out FILE` lists them",
             Self::ImportStopped { .. } => "mend the file and import it again: what is known already does no harm",
             Self::Numbered(_) => "leave the number out: `cardwright key rotate` makes the next version",
+            Self::Unfinished(error) => {
+                return error.advice().or(Some(
+                    "the same command again goes on from there; `cardwright ceremony status` shows how far it is",
+                ));
+            }
+            Self::NoShares => "pass --shares DIR, or put cards of custodians into the plan",
+            Self::NoCardKey => "pass --key KEYREF",
+            Self::NoTarget => "pass --into vault:NAME/KEY",
+            Self::HsmKey { .. } => "export the HSM's public key as SubjectPublicKeyInfo, in PEM or DER",
+            Self::TranscriptRefused { .. } => {
+                "do not rely on what was done: find out who changed the transcript, or which card"
+            }
+            Self::NoSuchCard(_) => "`cardwright ceremony plan FILE` shows the labels of a plan",
             Self::CardTorn => "start it again with the same state= to power the card up",
             _ => return None,
         })
@@ -308,8 +353,9 @@ const NO_CANDIDATE: &str = "nothing was sent after INITIALIZE UPDATE; add candid
 const IN_USE: &str =
     "nothing was sent. Where another cardwright uses it: wait, or give this one a --state-dir of its own";
 
-fn code_of(error: &Error) -> u8 {
+pub(crate) fn code_of(error: &Error) -> u8 {
     match error {
+        Error::Ceremony(error) => ceremony::exit_code(error),
         Error::Link { error: LinkError::Uri { .. }, .. } | Error::Request(_) => 2,
         Error::Link { .. } => 3,
         Error::Gp(GpError::Pin { refused: PinRefused::WrongAndBlocked, .. }) => 6,
@@ -346,7 +392,7 @@ const fn code_of_custodian(error: &CustodianError) -> u8 {
     }
 }
 
-fn advice_on(error: &Error) -> Option<&'static str> {
+pub(crate) fn advice_on(error: &Error) -> Option<&'static str> {
     if let Some(advice) = custodian::after_a_lost_answer(error) {
         return Some(advice);
     }
@@ -362,6 +408,7 @@ fn advice_on(error: &Error) -> Option<&'static str> {
         }
         Error::Gp(GpError::Pin { refused, .. }) => custodian::wrong_pin(*refused),
         Error::Custodian(error) => return custodian::advice(error),
+        Error::Ceremony(error) => return ceremony::advice(error),
         Error::Vault(error) => return vault::advice(error),
         Error::Control(error) => return life::advice(error),
         Error::AtRisk { .. } => "find out why it was refused; if the keys are right beyond doubt, pass --accept-risk",

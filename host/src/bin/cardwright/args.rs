@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. No argument takes a key; key references are read in [`crate::setup`], so that a
 //! key typed in their place is not repeated in an error.
 
+mod ceremony;
 mod life;
 mod operators;
 mod registry;
@@ -10,6 +11,10 @@ use cardwright_keys::keyref::parse_byte;
 use cardwright_proto::custody::Mode as ShareMode;
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::scp::{Mode, SecurityLevel};
+pub(crate) use ceremony::{
+    AbandonArgs, CardsArgs, CeremonyCommand, DestroySharesArgs, DirArgs, DrillArgs, GivenArgs, IntoArgs, PlanArgs,
+    ReleaseArgs, ReportArgs, RunArgs, VerifyArgs,
+};
 use clap::{Args, Parser, Subcommand};
 pub(crate) use life::{
     ActivateArgs, CompromiseArgs, DestroyArgs, DueArgs, JobArgs, KeysReportArgs, MoveArgs, ReportCommand, RotateArgs,
@@ -100,6 +105,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CustodianCommand,
     },
+    /// A master key dealt to cards, with a transcript that anybody can verify
+    Ceremony {
+        #[command(subcommand)]
+        command: CeremonyCommand,
+    },
     /// Keys in vaults and files
     Key {
         #[command(subcommand)]
@@ -145,7 +155,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SimCommand,
     },
-    /// Load diversified keys onto simulated cards in process, and verify each
+    /// Load diversified keys onto simulated cards in process, and hold a ceremony on others
     Demo(DemoArgs),
 }
 
@@ -390,13 +400,13 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// How many cards
+    /// How many cards get keys
     #[arg(long, default_value_t = 20)]
     pub(crate) cards: u32,
-    /// Keep master key, journal and audit log in this new directory
+    /// Keep master key, journal, audit log and the ceremony in this new directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
-    /// Load keys from here, a vault for example, in place of a master key made for the occasion
+    /// Load keys from here, a vault for example, in place of a master key made for the occasion; no ceremony then
     #[arg(long, value_name = "KEYREF")]
     pub(crate) new: Option<KeyText>,
 }

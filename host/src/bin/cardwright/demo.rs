@@ -1,96 +1,80 @@
-//! `cardwright demo`: simulated cards in process, real keys, real files.
+//! `cardwright demo`: simulated cards in process, real keys, real files. Keys are loaded onto cards; then a master key is
+//! dealt to custodians' cards, and comes back.
+
+mod custody;
+mod loading;
+mod table;
 
 use crate::advice::Failure;
 use crate::args::DemoArgs;
-use crate::card_keys::make_durable;
 use crate::config::Settings;
 use crate::{output, setup};
 use cardwright::books::Books;
-use cardwright::card::Card;
-use cardwright::rotate::{KeptKey, Report, Request, Rotation};
-use cardwright::session::Choices;
 use cardwright::world::Os;
-use cardwright_hsm::{Keyring, random_material, write_key_file};
 use cardwright_keys::keyref::{KeyRef, Scheme, Source};
-use cardwright_keys::vault::{KeySpec, KeyType, Purpose};
-use cardwright_link::virtual_card::VirtualCard;
-use cardwright_proto::gp::key::Kvn;
-use cardwright_proto::gp::put_key::BlockForm;
+use custody::Held;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use loading::Loaded;
+use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// The set that the demo loads.
-const TARGET: Kvn = match Kvn::target(0x30) {
-    Ok(kvn) => kvn,
-    Err(_) => Kvn::INITIAL,
-};
-
-/// What one card took.
-struct Done {
-    report: Report,
-    took: Duration,
-}
 
 pub(crate) fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Failure> {
-    let started = Instant::now();
     let place = Place::new(args.keep.as_deref())?;
-    let done = setup::with_keys(|| load_all(settings, place.path(), args))?;
-    let summary =
-        Summary { done: &done, took: started.elapsed(), kept: args.keep.as_deref(), own_master: args.new.is_none() };
-    if settings.json { output::json(&summary.json()) } else { output::text(&summary.text()) }
+    let (loaded, held) = setup::with_keys(|| both_acts(settings, place.path(), args))?;
+    if settings.json {
+        output::json(&json(&loaded, held.as_ref()))
+    } else {
+        output::text(&text(&loaded, held.as_ref(), args.keep.as_deref()))
+    }
 }
 
-/// Makes a master key in `dir`, unless another is to be used, and loads keys diversified from it onto so many cards.
-fn load_all(settings: &Settings, dir: &Path, args: &DemoArgs) -> Result<Vec<Done>, Failure> {
-    let diversified = match &args.new {
-        Some(new) => setup::key_ref(new)?,
-        None => {
-            let master = dir.join("master.hex");
-            make_master(&master)?;
-            KeyRef { scheme: Scheme::Kdf3, source: Source::File(master), kvn: None }
-        }
-    };
-    let factory = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: Some(Kvn::INITIAL) };
-    let vault = setup::load_keys(settings, [&factory, &diversified])?;
+/// Who brings keys of their own is shown those alone.
+fn both_acts(settings: &Settings, dir: &Path, args: &DemoArgs) -> Result<(Loaded, Option<Held>), Failure> {
     let mut kept = setup::file_books(dir)?;
     let mut books = Books::new(&mut *kept.journal, &mut *kept.audit, &Os);
-    let new = KeptKey::after(setup::newest(&vault, &diversified)?, make_durable)?;
-    let request = Request {
-        current: factory,
-        new,
-        target: TARGET,
-        replace: false,
-        abandon_pending: false,
-        form: BlockForm::WithLength,
+    let loaded = loading::act(settings, dir, &mut books, args)?;
+    let held = match args.new {
+        None => Some(custody::act(settings, &dir.join(custody::DIR), &mut books)?),
+        Some(_) => None,
     };
-    let bar = ProgressBar::new(args.cards.into());
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} cards, {eta} left");
-    bar.set_style(style.unwrap_or(ProgressStyle::default_bar()));
-    let mut done = Vec::new();
-    for number in 0..args.cards {
-        done.push(one_card(number, &request, &vault, &mut books)?);
-        bar.inc(1);
+    Ok((loaded, held))
+}
+
+/// The keys that a new card comes with.
+fn factory() -> KeyRef {
+    KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: None }
+}
+
+/// What is to be done, and how far it is; nothing where standard error is no terminal.
+fn bar(of: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{bar:40}} {{pos}}/{{len}} {of}, {{eta}} left {{msg}}"));
+    ProgressBar::new(0).with_style(style.unwrap_or(ProgressStyle::default_bar()))
+}
+
+fn json(loaded: &Loaded, held: Option<&Held>) -> Value {
+    let mut all = loaded.json();
+    all["ceremony"] = held.map_or(Value::Null, Held::json);
+    all
+}
+
+fn text(loaded: &Loaded, held: Option<&Held>, kept: Option<&Path>) -> String {
+    let mut out = loaded.text();
+    if let Some(held) = held {
+        let _ = write!(out, "\n{}", held.text());
     }
-    bar.finish_and_clear();
-    Ok(done)
-}
-
-fn one_card(number: u32, request: &Request, vault: &Keyring, books: &mut Books<'_>) -> Result<Done, Failure> {
-    let started = Instant::now();
-    let profile = format!("kdd=00004341524457{number:06X},serial={number:08X}");
-    let mut card = Card::new(VirtualCard::from_profile(&profile)?);
-    let choices = Choices { aid: Vec::new(), mode: None, level: None, accept_risk: false };
-    let mut rotation = Rotation { card: &mut card, vault, books, entropy: &mut Os, choices: &choices };
-    let report = rotation.run(request)?;
-    Ok(Done { report, took: started.elapsed() })
-}
-
-fn make_master(path: &Path) -> Result<(), Failure> {
-    let spec = KeySpec { purpose: Purpose::Master, key_type: KeyType::Aes128, portable: false };
-    Ok(write_key_file(path, &random_material(spec)?)?)
+    match kept {
+        Some(dir) => {
+            let shown = dir.display();
+            let _ = writeln!(out, "master key, journal and audit log are in {shown}");
+            if held.is_some() {
+                let dir = dir.join(custody::DIR);
+                let _ = writeln!(out, "so is the ceremony: cardwright ceremony verify {}/*.jsonl", dir.display());
+            }
+        }
+        None => out.push_str("its files are gone again; --keep DIR keeps them\n"),
+    }
+    out
 }
 
 /// Where the demo's files are: kept, or gone with it.
@@ -117,64 +101,5 @@ impl Place {
             Self::Kept(path) => path,
             Self::Passing(dir) => dir.path(),
         }
-    }
-}
-
-struct Summary<'a> {
-    done: &'a [Done],
-    took: Duration,
-    kept: Option<&'a Path>,
-    own_master: bool,
-}
-
-impl Summary<'_> {
-    fn json(&self) -> serde_json::Value {
-        let card = |done: &Done| {
-            json!({
-                "card": done.report.change.card.0,
-                "kcv": output::kcvs(&done.report.kcvs),
-                "custody": done.report.custody.to_string(),
-                "milliseconds": done.took.as_secs_f64() * 1e3,
-            })
-        };
-        let cards: Vec<_> = self.done.iter().map(card).collect();
-        json!({ "cards": cards, "kvn": TARGET.to_string(), "milliseconds": self.took.as_secs_f64() * 1e3 })
-    }
-
-    fn text(&self) -> String {
-        let mut out = match (self.own_master, self.done.first()) {
-            (false, Some(Done { report, .. })) => {
-                let from = output::harmless(&report.change.kept_in);
-                format!("each card got its keys from {from}, in set 0x30; custody: {}\n\n", report.custody)
-            }
-            _ => String::from("a master key was made; each card got its own keys from it (KDF3), in set 0x30\n\n"),
-        };
-        let _ = writeln!(out, "{:<46} {:<24} {:>8}", "card", "KCV ENC MAC DEK (AES)", "ms");
-        for Done { report, took } in self.done {
-            let kcvs = &report.kcvs;
-            let kcvs = format!("{} {} {}", kcvs.enc, kcvs.mac, kcvs.dek);
-            let _ =
-                writeln!(out, "{:<46} {kcvs:<24} {:>8.2}", report.change.card.to_string(), took.as_secs_f64() * 1e3);
-        }
-        let each = self.took.as_secs_f64() * 1e3 / self.done.len().max(1) as f64;
-        let _ = writeln!(out);
-        let _ = writeln!(
-            out,
-            "{} cards: initial keys replaced, every card verified in a session under its new keys",
-            self.done.len()
-        );
-        let _ = writeln!(out, "Key-MAC and Key-ENC proved by the card; Key-DEK accepted by KCV, not exercised");
-        let _ = writeln!(
-            out,
-            "{:.1} ms in all, {each:.2} ms a card, journal and audit log on disk included",
-            self.took.as_secs_f64() * 1e3
-        );
-        match self.kept {
-            Some(dir) => {
-                let _ = writeln!(out, "master key, journal and audit log are in {}", dir.display());
-            }
-            None => out.push_str("its files are gone again; --keep DIR keeps them\n"),
-        }
-        out
     }
 }

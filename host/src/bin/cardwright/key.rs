@@ -6,10 +6,12 @@ use crate::config::Settings;
 use crate::office::{Office, with_office};
 use crate::{derive, life, output, setup, show};
 use cardwright_hsm::{OpenVault, load_key, random_material, write_key_file};
+use cardwright_keys::key::KeyMaterial;
 use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source, VaultKey};
 use cardwright_keys::lifecycle::{Act, State};
 use cardwright_keys::vault::{Kcvs, KeyInfo, KeySpec, VaultError};
 use serde_json::{Value, json};
+use std::borrow::BorrowMut;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -53,7 +55,7 @@ pub(crate) fn in_vault(text: &KeyText) -> Result<VaultKey, Failure> {
 }
 
 /// A key as it is asked for by name: its versions are numbered here, not by whoever names it.
-fn fresh(key: VaultKey) -> Result<VaultKey, Failure> {
+pub(crate) fn fresh(key: VaultKey) -> Result<VaultKey, Failure> {
     let kept = VaultKey::from_kept(key.vault.clone(), &key.key);
     if key.version.is_some() || kept.version != Some(1) { Err(Failure::Numbered(key)) } else { Ok(key) }
 }
@@ -140,22 +142,51 @@ fn import(settings: &Settings, args: &ImportArgs) -> Result<(), Failure> {
     let spec = spec(&args.spec);
     let (key, info, state) = with_office(settings, |office| {
         let material = load_key(&from, &mut setup::Terminal)?;
-        let kcvs = Kcvs::of(&material, spec.key_type.algorithm()).map_err(|_| Failure::NoCheckValue)?;
-        let operation = office.control().beginning(&key, Act::Import, (spec, Some(&kcvs)), false)?;
-        let permit = office.permit(settings, &operation, &args.reason)?;
-        let mut vault = setup::open_vault(settings, &key.vault)?;
-        let resumed = office.control().was_intended(&operation)?;
-        office.control().intend(&permit)?;
-        let info = match vault.import(&permit, spec, &material) {
-            Err(VaultError::Exists(name)) if resumed => same(&vault, &name, spec, kcvs)?,
-            other => other?,
-        };
-        let kcvs = info.kcvs.as_ref().map(ToString::to_string);
-        office.control().begin(&permit, spec, kcvs, &args.reason)?;
-        let state = activate_now(settings, office, &operation.key, args.pre_operational)?;
-        Ok((operation.key, info, state))
+        let open = || setup::open_vault(settings, &key.vault);
+        take_in(
+            settings,
+            office,
+            open,
+            &key,
+            &Taken { spec, material, reason: &args.reason, wait: args.pre_operational },
+        )
     })?;
     print(settings.json, "imported", (&key, state), &info)
+}
+
+/// A key that comes into a vault.
+pub(crate) struct Taken<'r> {
+    pub(crate) spec: KeySpec,
+    pub(crate) material: KeyMaterial,
+    pub(crate) reason: &'r str,
+    /// It is not activated yet.
+    pub(crate) wait: bool,
+}
+
+/// Takes a key into a vault, and registers it. The vault is opened once the rules allow it.
+pub(crate) fn take_in<V: BorrowMut<OpenVault>>(
+    settings: &Settings,
+    office: &mut Office,
+    open: impl FnOnce() -> Result<V, Failure>,
+    key: &VaultKey,
+    taken: &Taken<'_>,
+) -> Result<(VaultKey, KeyInfo, State), Failure> {
+    let &Taken { spec, ref material, reason, wait } = taken;
+    let kcvs = Kcvs::of(material, spec.key_type.algorithm()).map_err(|_| Failure::NoCheckValue)?;
+    let operation = office.control().beginning(key, Act::Import, (spec, Some(&kcvs)), false)?;
+    let permit = office.permit(settings, &operation, reason)?;
+    let mut opened = open()?;
+    let vault = opened.borrow_mut();
+    let resumed = office.control().was_intended(&operation)?;
+    office.control().intend(&permit)?;
+    let info = match vault.import(&permit, spec, material) {
+        Err(VaultError::Exists(name)) if resumed => same(vault, &name, spec, kcvs)?,
+        other => other?,
+    };
+    let kcvs = info.kcvs.as_ref().map(ToString::to_string);
+    office.control().begin(&permit, spec, kcvs, reason)?;
+    let state = activate_now(settings, office, &operation.key, wait)?;
+    Ok((operation.key, info, state))
 }
 
 /// As [`listed`], where it has these check values too.

@@ -6,6 +6,7 @@ mod approve;
 mod args;
 mod card_keys;
 mod cards;
+mod ceremony;
 mod config;
 mod custodian;
 mod demo;
@@ -28,7 +29,7 @@ mod unlocked;
 mod vault;
 
 use advice::Failure;
-use args::{CardCommand, Cli, Command, KeysCommand, SimCommand};
+use args::{CardCommand, CeremonyCommand, Cli, Command, KeysCommand, SimCommand};
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
 use std::process::ExitCode;
@@ -67,6 +68,16 @@ fn shown(mut error: clap::Error) -> clap::Error {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    // On a computer that has nothing else of this, and no configuration that could be wrong.
+    match &cli.command {
+        Command::Ceremony { command: CeremonyCommand::Verify(args) } => {
+            return ceremony::verify::run(cli.global.json, args);
+        }
+        Command::Ceremony { command: CeremonyCommand::Report(args) } => {
+            return ceremony::report_html::run(cli.global.json, args);
+        }
+        _ => {}
+    }
     let global = config::complete(cli.global)?;
     match cli.command {
         Command::Readers => readers::run(&global),
@@ -79,6 +90,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             card_keys::check(&global, &args)
         }
         Command::Custodian { command } => custodian::run(&global, &command),
+        Command::Ceremony { command } => ceremony::run(&global, &command),
         Command::Key { command } => key::run(&global, &command),
         Command::Cards { command } => cards::run(&global, &command),
         Command::Registry { command } => registry::run(&global, &command),

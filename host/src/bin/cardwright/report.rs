@@ -12,6 +12,7 @@ use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 pub(crate) fn run(settings: &Settings, command: &ReportCommand) -> Result<(), Failure> {
     match command {
@@ -32,12 +33,24 @@ fn keys(settings: &Settings, args: &KeysReportArgs) -> Result<(), Failure> {
         let facts = Facts { versions: &versions, requests: &requests, rules: &office.rules, now: Os.now() };
         Ok((render(&facts), versions.len()))
     })?;
-    let at = |error| Failure::File { path: args.out.clone(), error };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.out).map_err(at)?;
-    file.write_all(html.as_bytes()).and_then(|()| file.sync_all()).map_err(at)?;
+    write(&args.out, &html)?;
     let shown = args.out.display().to_string();
     if settings.json {
         return output::json(&json!({ "report": shown, "versions": count }));
     }
     output::text(&format!("{count} versions of keys in {}\n", output::harmless(&shown)))
+}
+
+/// Writes a report into a new file.
+pub(crate) fn write(path: &Path, html: &str) -> Result<(), Failure> {
+    let at = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::FileExists(path.to_owned()),
+        _ => Failure::File { path: path.to_owned(), error },
+    };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(at)?;
+    file.write_all(html.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
+        // Half a report is none.
+        let _ = std::fs::remove_file(path);
+        at(error)
+    })
 }

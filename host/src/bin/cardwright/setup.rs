@@ -44,7 +44,11 @@ pub(crate) fn start_tracing(verbose: u8) {
 
 /// Connects to the card.
 pub(crate) fn open_card(settings: &Settings) -> Result<AnyCard, Failure> {
-    let uri = settings.reader.as_deref().ok_or(Failure::NoReader)?;
+    open_card_at(settings, settings.reader.as_deref().ok_or(Failure::NoReader)?)
+}
+
+/// The same with another reader than the one of `--reader`.
+pub(crate) fn open_card_at(settings: &Settings, uri: &str) -> Result<AnyCard, Failure> {
     let listening = |port| eprintln!("a virtual card can dial in at 127.0.0.1:{port}");
     let options = OpenOptions { time_limit: settings.time_limit, wait: settings.wait, listening };
     let link = cardwright_link::open(uri, &options)?;

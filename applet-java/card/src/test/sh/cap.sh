@@ -50,7 +50,7 @@ mvn -q -B -f "$here/.." -pl card -am -Pcap -DskipTests prepare-package -Djc.home
 aid=0xF0:0x43:0x57:0x43:0x55:0x53
 printf '%s\n' -target 3.0.4 -classdir "$here/target/classes" -exportpath "$kit/api_export_files:$work/gp" -d \
     "$here/target/cap" -out CAP EXP -applet "$aid:0x54" cardwright.custodian.CustodianApplet \
-    cardwright.custodian "$aid" 1.0 \
+    cardwright.custodian "$aid" 2.0 \
     >"$work/expected"
 diff "$work/expected" "$kit/args" || fail 'another command line'
 echo 'cap.sh: 5 errors and the command line as they should be'

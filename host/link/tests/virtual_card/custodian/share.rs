@@ -93,24 +93,26 @@ fn what_one_session_began_no_other_one_goes_on_with() {
     assert_eq!(session.sw(&mut host, [0x80, READ, 0, 1], &[]), 0x6A86);
 }
 
-/// A share that another logical channel stored in between is not replaced.
+/// A share that was stored on another logical channel in between is not replaced.
 #[test]
 fn two_channels_store_one_share() {
     let (mut host, mut session) = verified();
     let object = object();
     assert_eq!(session.sw(&mut host, [0x80, STORE, 1, 0], &object[..200]), 0x9000);
-    // A session is of one channel. This refusal ends it, and storing with it.
-    assert_eq!(host.sw("80240000"), 0x6982);
+    // The applet is of one channel at a time: this ends storing.
+    assert_eq!(host.sw("00A4 0400 00"), 0x9000);
     assert_eq!(host.sw("0070 0001"), 0x9000);
     host.channel = 1;
     host.select(CUSTODIAN);
     let mut second = open(&mut host, 0x33);
     assert_eq!(second.verify(&mut host, PIN), 0x9000);
     store(&mut host, &mut second, 2, &object);
-    assert_eq!(host.sw("81240000"), 0x6982);
+    assert_eq!(host.sw("0070 8001"), 0x9000);
     host.channel = 0;
+    host.select(CUSTODIAN);
     let mut first = open(&mut host, 0x33);
     assert_eq!(first.sw(&mut host, [0x80, STORE, 1, 1], &object[200..300]), 0x6A86, "no block is taken");
+    assert_eq!(first.verify(&mut host, PIN), 0x9000);
     assert_eq!(first.sw(&mut host, [0x80, STORE, 1, 0], &object[..200]), 0x6985, "nor a first one");
     assert_eq!(state(&mut host).share.unwrap().0, cardwright_proto::custody::Mode::Blind);
 }
@@ -193,7 +195,7 @@ fn a_blind_share_is_never_read() {
 #[test]
 fn wipe_step_by_step() {
     let (mut host, mut session) = verified();
-    assert_eq!(session.sw(&mut host, [0x80, WIPE, 2, 0], &[1]), 0x6A86);
+    assert_eq!(session.sw(&mut host, [0x80, WIPE, 3, 0], &[1]), 0x6A86);
     assert_eq!(session.sw(&mut host, [0x80, WIPE, 0, 1], &[1]), 0x6A86);
     assert_eq!(session.sw(&mut host, [0x80, WIPE, 0, 0], &[1]), 0x6700);
     assert_eq!(session.sw(&mut host, [0x80, WIPE, 0, 0], &[]), 0x6A88);

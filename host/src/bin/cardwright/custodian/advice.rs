@@ -23,7 +23,9 @@ pub(crate) fn advice(error: &CustodianError) -> Option<&'static str> {
             "a card keeps one share: take another card, or destroy that one with `cardwright custodian wipe`"
         }
         CustodianError::NoShare => "insert the card that has it; `cardwright custodian info` shows what a card keeps",
-        CustodianError::Blind => "only cards combine such shares among themselves, in a later version",
+        CustodianError::Blind => {
+            "only cards combine such shares among themselves: `cardwright ceremony` goes with them"
+        }
         CustodianError::Unproved { command: ChangePin::NAME, .. } => return lost(ChangePin::NAME),
         CustodianError::Unproved { .. } => {
             "somebody on the line, or the reader, may have answered for the card: try another reader, and look with \

@@ -6,41 +6,43 @@ import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
 import javacard.framework.JCSystem;
 import javacard.framework.Util;
-import javacard.security.RandomData;
 import org.globalplatform.GPSystem;
 
 /**
- * Holds one custodian's share of a master key: docs/protocol/custody.md, version 1.0.
+ * The custodian of docs/protocol/custody.md, version 2.0: a CA's card, a dealer's, a custodian's or a combiner's.
  *
- * <p>All memory is allocated when the applet is installed. What is persistent is in {@link Pin}, {@link Share} and the
- * identity here; what ends with deselection in {@link Pin}, {@link Storing} and {@link Reading}; what belongs to one
- * command in {@link SecureMessaging}. A field holds persistent memory only, so everything else is in transient arrays:
- * 512 bytes for a share that comes in blocks, and 7 more.
+ * <p>All memory is allocated when the applet is installed. What lasts is in {@link Parts}, {@link Dealer} and
+ * {@link Combiner}; what ends with deselection in {@link Pin}, {@link Blocks}, {@link Reading} and {@link Combiner};
+ * what belongs to one command in {@link SecureMessaging} and {@link Engines}. A field holds persistent memory only, so
+ * everything else is in transient arrays.
  */
 public final class CustodianApplet extends Applet {
-    private static final short IDENTITY = 8;
-
-    private final byte[] identity;
-    private final Pin pin;
-    private final Share share;
+    private final Parts parts;
+    private final SecureMessaging messaging;
+    private final Dealer dealer;
+    private final Combiner combiner;
     private final Storing storing;
     private final Reading reading;
-    private final SecureMessaging messaging;
+    private final Wiping wiping;
+    private final State state;
+    private final Enrolling enrolling;
+    private final Approving approving;
+    private final Contributing contributing;
+    private final Receiving receiving;
 
     private CustodianApplet() {
-        identity = new byte[IDENTITY];
-        makeIdentity(identity);
+        parts = new Parts();
         messaging = new SecureMessaging();
-        pin = new Pin();
-        share = new Share();
-        storing = new Storing(pin, share);
-        reading = new Reading(pin, share);
-    }
-
-    /** Cards of Java Card 3.0.4 have no other way; later versions of the API call it deprecated. */
-    @SuppressWarnings("deprecation")
-    private static void makeIdentity(byte[] identity) {
-        RandomData.getInstance(RandomData.ALG_SECURE_RANDOM).generateData(identity, (short) 0, IDENTITY);
+        dealer = new Dealer(parts);
+        combiner = new Combiner(parts);
+        storing = new Storing(parts);
+        reading = new Reading(parts);
+        wiping = new Wiping(parts, dealer, combiner);
+        state = new State(parts, dealer, combiner);
+        enrolling = new Enrolling(parts);
+        approving = new Approving(parts, dealer, combiner);
+        contributing = new Contributing(parts);
+        receiving = new Receiving(parts, combiner);
     }
 
     /** Makes the one instance, under the AID that the loader names (CS 11.5.2.3.7: AID, privileges, parameters). */
@@ -63,10 +65,11 @@ public final class CustodianApplet extends Applet {
 
     @Override
     public void process(APDU apdu) {
-        share.recover();
-        pin.recover();
+        parts.recover();
+        dealer.recover();
+        parts.pin.recover();
         if (selectingApplet()) {
-            apdu.setOutgoingAndSend((short) 0, describe(apdu.getBuffer()));
+            apdu.setOutgoingAndSend((short) 0, state.select(apdu.getBuffer()));
             return;
         }
         try {
@@ -74,14 +77,14 @@ public final class CustodianApplet extends Applet {
                 dispatch(apdu);
             } else {
                 // Here the session ends, whether the domain makes another or not.
-                endOperations();
+                endSession();
                 SecureMessaging.establish(apdu);
             }
         } catch (ISOException refusal) {
             // First of all: a card may have one exception for every refusal, also for those within the channel.
             short status = refusal.getReason();
             if (SecureMessaging.endsSession(status)) {
-                endOperations();
+                endSession();
                 GPSystem.getSecureChannel().resetSecurity();
             }
             ISOException.throwIt(status);
@@ -89,9 +92,9 @@ public final class CustodianApplet extends Applet {
     }
 
     /** What a custodian's PIN has allowed one session is not left to the next one, whose keys may be others. */
-    private void endOperations() {
-        storing.end();
-        reading.end();
+    private void endSession() {
+        endTransfers();
+        combiner.wipeTaken();
     }
 
     /** "Every command", step 5, and what ends on the way to step 6. */
@@ -99,9 +102,7 @@ public final class CustodianApplet extends Applet {
         byte[] buffer = apdu.getBuffer();
         byte ins = buffer[ISO7816.OFFSET_INS];
         requireClass(buffer[ISO7816.OFFSET_CLA], ins);
-        if (ins != Custody.INS_STORE_SHARE) {
-            storing.end();
-        }
+        parts.blocks.endUnless(ins);
         if (ins != Custody.INS_READ_SHARE) {
             reading.end();
         }
@@ -109,31 +110,45 @@ public final class CustodianApplet extends Applet {
             carryOut(apdu, ins, messaging.data(apdu));
         } catch (ISOException refusal) {
             short status = refusal.getReason();
-            endOperations();
+            endTransfers();
+            parts.engines.clear();
             ISOException.throwIt(status);
+        } catch (RuntimeException fault) {
+            // The platform could not go on, at whatever point, and the runtime answers 6F00. A transaction is taken
+            // back first: what is overwritten from here on stays so.
+            if (JCSystem.getTransactionDepth() != 0) {
+                JCSystem.abortTransaction();
+            }
+            reading.end();
+            Util.arrayFillNonAtomic(buffer, (short) 0, (short) buffer.length, (byte) 0);
+            parts.abandon();
+            throw fault;
         }
+    }
+
+    private void endTransfers() {
+        parts.blocks.end();
+        reading.end();
     }
 
     /** VERIFY is ISO's, the other commands are proprietary. */
     private static void requireClass(byte cla, byte ins) {
-        switch (ins) {
-            case Custody.INS_VERIFY:
-                if (cla < 0) {
-                    ISOException.throwIt(ISO7816.SW_CLA_NOT_SUPPORTED);
-                }
-                break;
-            case Custody.INS_CHANGE_PIN:
-            case Custody.INS_STORE_SHARE:
-            case Custody.INS_READ_SHARE:
-            case Custody.INS_WIPE:
-            case Custody.INS_GET_STATE:
-                if (cla >= 0) {
-                    ISOException.throwIt(ISO7816.SW_CLA_NOT_SUPPORTED);
-                }
-                break;
-            default:
-                ISOException.throwIt(ISO7816.SW_INS_NOT_SUPPORTED);
+        if (!isKnown(ins)) {
+            ISOException.throwIt(ISO7816.SW_INS_NOT_SUPPORTED);
         }
+        if ((cla >= 0) != (ins == Custody.INS_VERIFY)) {
+            ISOException.throwIt(ISO7816.SW_CLA_NOT_SUPPORTED);
+        }
+    }
+
+    /** But for SELECT and INITIALIZE UPDATE, which do not come here, all even numbers in between are in use. */
+    private static boolean isKnown(byte ins) {
+        if (ins == Custody.INS_VERIFY || ins == Custody.INS_CHANGE_PIN) {
+            return true;
+        }
+        boolean own = (ins >= Custody.INS_STORE_SHARE && ins <= Custody.INS_FORGET)
+                || (ins >= Custody.INS_RELEASE_SHARE && ins <= Custody.INS_RECEIPT);
+        return own && (byte) (ins & 1) == 0;
     }
 
     /** Step 6. {@code length} bytes of data stand in the buffer; answers are made at its beginning. */
@@ -141,97 +156,94 @@ public final class CustodianApplet extends Applet {
         byte[] buffer = apdu.getBuffer();
         short status = Custody.SW_OK;
         short answer = 0;
-        switch (ins) {
-            case Custody.INS_VERIFY:
-                status = pin.verify(buffer, length);
-                break;
-            case Custody.INS_CHANGE_PIN:
-                messaging.requireFullLevel();
-                status = pin.change(buffer, length);
-                break;
-            case Custody.INS_STORE_SHARE:
-                messaging.requireFullLevel();
-                storing.store(buffer, length);
-                break;
-            case Custody.INS_READ_SHARE:
-                messaging.requireFullLevel();
-                answer = reading.read(buffer, length);
-                break;
-            case Custody.INS_WIPE:
-                messaging.requireFullLevel();
-                wipe(buffer, length);
-                break;
-            default:
-                answer = state(buffer, length);
+        if (ins == Custody.INS_VERIFY) {
+            status = parts.pin.verify(buffer, length);
+        } else if (ins == Custody.INS_GET_STATE) {
+            answer = state.get(buffer, length);
+        } else {
+            // Everything else begins with "level 33".
+            messaging.requireFullLevel();
+            if (ins == Custody.INS_CHANGE_PIN) {
+                status = parts.pin.change(buffer, length);
+            } else {
+                answer = answer(buffer, ins, length);
+            }
         }
+        parts.blocks.settle();
+        parts.engines.clear();
         messaging.answer(apdu, answer, status);
     }
 
-    /** WIPE. The transaction decides; overwriting the bytes is finished with the next command if power is lost. */
-    private void wipe(byte[] buffer, short length) {
-        byte p1 = buffer[ISO7816.OFFSET_P1];
-        if (buffer[ISO7816.OFFSET_P2] != 0 || (p1 != 0 && p1 != 1)) {
-            ISOException.throwIt(ISO7816.SW_INCORRECT_P1P2);
+    /** The commands whose only status word, where they are not refused, is 9000: the answer's length. */
+    private short answer(byte[] buffer, byte ins, short length) {
+        switch (ins) {
+            case Custody.INS_STORE_SHARE:
+                storing.store(buffer, length);
+                return 0;
+            case Custody.INS_READ_SHARE:
+                return reading.read(buffer, length);
+            case Custody.INS_WIPE:
+                return wiping.wipe(buffer, length);
+            case Custody.INS_GENERATE_IDENTITY:
+                return enrolling.generateIdentity(buffer, length);
+            case Custody.INS_GET_IDENTITY:
+                return enrolling.getIdentity(buffer, length);
+            case Custody.INS_PUT_CA_KEY:
+                return enrolling.putCaKey(buffer, length);
+            case Custody.INS_SIGN_CERTIFICATE:
+                return enrolling.signCertificate(buffer, length);
+            case Custody.INS_PUT_CERTIFICATE:
+                return enrolling.putCertificate(buffer, length);
+            case Custody.INS_APPROVE_MANIFEST:
+                return approving.approveManifest(buffer, length);
+            case Custody.INS_PUT_PARTY:
+                return approving.putParty(buffer, length);
+            case Custody.INS_COMMIT_CONTRIBUTION:
+                return contributing.commitContribution(buffer, length);
+            case Custody.INS_MAKE_OFFER:
+                return contributing.makeOffer(buffer, length);
+            case Custody.INS_REVEAL_CONTRIBUTION:
+                return contributing.revealContribution(buffer, length);
+            case Custody.INS_TAKE_STATEMENT:
+                return receiving.takeStatement(buffer, length);
+            case Custody.INS_STORE_BOX:
+                return receiving.storeBox(buffer, length);
+            case Custody.INS_RELEASE_SHARE:
+                return receiving.releaseShare(buffer, length);
+            case Custody.INS_RECEIPT:
+                return parts.receipts.receipt(buffer, length);
+            default:
+                return answerOfMaker(buffer, ins, length);
         }
-        if (length != 0) {
-            ISOException.throwIt(ISO7816.SW_WRONG_LENGTH);
-        }
-        if (p1 == 0) {
-            if (!share.isThere()) {
-                ISOException.throwIt(Custody.SW_NO_SHARE);
-            }
-            pin.use();
-            share.discard();
-        } else {
-            JCSystem.beginTransaction();
-            share.discard();
-            pin.erase(buffer);
-            JCSystem.commitTransaction();
-            pin.recover();
-        }
-        share.recover();
     }
 
-    /** GET STATE. The answer's length. */
-    private short state(byte[] buffer, short length) {
-        if (Util.getShort(buffer, ISO7816.OFFSET_P1) != 0) {
-            ISOException.throwIt(ISO7816.SW_INCORRECT_P1P2);
+    /** The dealer's and the combiner's. */
+    private short answerOfMaker(byte[] buffer, byte ins, short length) {
+        switch (ins) {
+            case Custody.INS_BEGIN_DEAL:
+                return dealer.beginDeal(buffer, length);
+            case Custody.INS_ADMIT:
+                return dealer.admit(buffer, length);
+            case Custody.INS_TAKE_CONTRIBUTION:
+                return dealer.takeContribution(buffer, length);
+            case Custody.INS_DEAL_BOX:
+                return dealer.dealBox(buffer, length);
+            case Custody.INS_STATE_DEAL:
+                return dealer.stateDeal(buffer, length);
+            case Custody.INS_CONFIRM:
+                return dealer.confirm(buffer, length);
+            case Custody.INS_FORGET:
+                return dealer.forget(buffer, length);
+            case Custody.INS_TAKE_SHARE:
+                return combiner.takeShare(buffer, length);
+            case Custody.INS_DRILL:
+                return combiner.drill(buffer, length);
+            case Custody.INS_VERDICT:
+                return combiner.verdict(buffer, length);
+            case Custody.INS_EXPORT:
+                return combiner.export(buffer, length);
+            default:
+                return combiner.readResult(buffer, length);
         }
-        if (length != 0) {
-            ISOException.throwIt(ISO7816.SW_WRONG_LENGTH);
-        }
-        short end = describeCard(buffer, (short) 2);
-        end = Util.setShort(buffer, end, (short) 0x8301);
-        buffer[end++] = pin.tries();
-        end = Util.setShort(buffer, end, (short) 0x8401);
-        buffer[end++] = share.mode();
-        end = share.describe(buffer, end);
-        buffer[0] = (byte) 0xE1;
-        buffer[1] = (byte) (end - 2);
-        return end;
-    }
-
-    /** The answer to SELECT; its length. */
-    private short describe(byte[] buffer) {
-        byte aid = JCSystem.getAID().getBytes(buffer, (short) 4);
-        short proprietary = (short) (4 + aid);
-        short end = describeCard(buffer, (short) (proprietary + 2));
-        buffer[0] = 0x6F;
-        buffer[1] = (byte) (end - 2);
-        buffer[2] = (byte) 0x84;
-        buffer[3] = aid;
-        buffer[proprietary] = (byte) 0xA5;
-        buffer[(short) (proprietary + 1)] = (byte) (end - proprietary - 2);
-        return end;
-    }
-
-    /** Version, life cycle, identity: the objects 80, 81 and 82, from {@code at}. Where they end. */
-    private short describeCard(byte[] buffer, short at) {
-        short end = Util.setShort(buffer, at, (short) 0x8002);
-        end = Util.setShort(buffer, end, Custody.VERSION);
-        end = Util.setShort(buffer, end, (short) 0x8101);
-        buffer[end++] = pin.lifeCycle();
-        end = Util.setShort(buffer, end, (short) (0x8200 | IDENTITY));
-        return Util.arrayCopyNonAtomic(identity, (short) 0, buffer, end, IDENTITY);
     }
 }

@@ -128,7 +128,7 @@ final class Pin {
     }
 
     /**
-     * WIPE: no PIN, all tries. Within the caller's transaction; {@link #recover} has to follow it. Overwrites the
+     * WIPE: no PIN, all tries, none verified. Within the caller's transaction; {@link #recover} has to follow it. Overwrites the
      * buffer's beginning.
      */
     void erase(byte[] buffer) {
@@ -136,6 +136,7 @@ final class Pin {
         Util.arrayFillNonAtomic(buffer, (short) 0, MAX, (byte) 0);
         pin.update(buffer, (short) 0, MAX);
         set = false;
+        forget();
     }
 
     private static void requireLength(short length) {

@@ -14,9 +14,9 @@ final class Reading {
     /** Number of the next block, 00 where nothing is being read: no share has more than three. */
     private final byte[] next;
 
-    Reading(Pin pin, Share share) {
-        this.pin = pin;
-        this.share = share;
+    Reading(Parts parts) {
+        pin = parts.pin;
+        share = parts.share;
         next = JCSystem.makeTransientByteArray((short) 1, JCSystem.CLEAR_ON_DESELECT);
     }
 
@@ -33,9 +33,7 @@ final class Reading {
         if (count != 0) {
             ISOException.throwIt(ISO7816.SW_WRONG_LENGTH);
         }
-        if (!share.isThere()) {
-            ISOException.throwIt(Custody.SW_NO_SHARE);
-        }
+        share.requireThere();
         if (share.mode() != Custody.MODE_HOST) {
             ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }

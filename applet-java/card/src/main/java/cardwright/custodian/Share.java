@@ -1,5 +1,6 @@
 package cardwright.custodian;
 
+import javacard.framework.ISOException;
 import javacard.framework.JCSystem;
 import javacard.framework.Util;
 
@@ -27,6 +28,13 @@ final class Share {
 
     boolean isThere() {
         return state == WHOLE;
+    }
+
+    /** 6A88 where there is none. */
+    void requireThere() {
+        if (state != WHOLE) {
+            ISOException.throwIt(Custody.SW_NO_SHARE);
+        }
     }
 
     /** 00 where there is none. */
@@ -58,6 +66,26 @@ final class Share {
         JCSystem.commitTransaction();
     }
 
+    /**
+     * STORE BOX: writes a dealt share, where there is none. It becomes the card's with {@link #adopt}.
+     *
+     * @param fields where the statement's KCV stands, with the commitments behind it
+     * @param hash where the statement hash stands
+     * @param content where the box's content stands: y, zeros behind it to 32 bytes, salt
+     */
+    void prepare(Manifest manifest, byte[] fields, short fieldsAt, byte[] hash, short hashAt, byte[] content,
+            short contentAt) {
+        state = UNFINISHED;
+        ShareObject.writeDealt(object, manifest, fields, fieldsAt, hash, hashAt, content, contentAt);
+    }
+
+    /** Within the caller's transaction: what was prepared is the card's share, in blind mode. */
+    void adopt() {
+        length = ShareObject.length(object);
+        mode = Custody.MODE_BLIND;
+        state = WHOLE;
+    }
+
     /** From now on there is none; {@link #recover} has to follow. */
     void discard() {
         state = UNFINISHED;
@@ -73,7 +101,56 @@ final class Share {
         if (state != WHOLE) {
             return at;
         }
-        short value = Util.setShort(buffer, at, (short) (0xE000 | ShareObject.FIXED));
-        return Util.arrayCopyNonAtomic(object, ShareObject.valueOffset(object), buffer, value, ShareObject.FIXED);
+        short behind = isDealt() ? ShareObject.HASH_OBJECT : (short) 0;
+        short end = ShareObject.begin(buffer, at, ShareObject.TAG, (short) (ShareObject.FIXED + behind));
+        end = Util.arrayCopyNonAtomic(object, ShareObject.valueOffset(object), buffer, end, ShareObject.FIXED);
+        return Util.arrayCopyNonAtomic(object, (short) (length - behind), buffer, end, behind);
+    }
+
+    /** 6A88: there is no share, or it is of another set; 660C: of another generation. */
+    void requireSetOf(Manifest manifest) {
+        if (!isThere() || !ShareObject.isSet(object, manifest, Manifest.ID)) {
+            ISOException.throwIt(Custody.SW_NO_SHARE);
+        }
+        if (!isSetOf(manifest)) {
+            ISOException.throwIt(Custody.SW_GENERATION);
+        }
+    }
+
+    /** Whether there is a share with the manifest's set id and generation. */
+    boolean isSetOf(Manifest manifest) {
+        return isThere() && ShareObject.isSet(object, manifest, Manifest.ID_AND_GENERATION);
+    }
+
+    /** Whether there is a share of version 02. */
+    boolean isDealt() {
+        return isThere() && ShareObject.isDealt(object);
+    }
+
+    /** Whether scheme, m, n, key type, length and usage are the manifest's, and x is the card's place. */
+    boolean fits(Manifest manifest) {
+        return ShareObject.fits(object, manifest);
+    }
+
+    byte x() {
+        return ShareObject.x(object);
+    }
+
+    /** Writes set id and generation, 20 bytes. Where they end. */
+    short copySet(byte[] target, short at) {
+        return ShareObject.copySet(object, target, at);
+    }
+
+    /** Writes the statement hash: zeros where it is no dealt share. Where it ends. */
+    short copyStatementHash(byte[] target, short at) {
+        if (!isDealt()) {
+            return Util.arrayFillNonAtomic(target, at, Engines.SHA, (byte) 0);
+        }
+        return Util.arrayCopyNonAtomic(object, (short) (length - Engines.SHA), target, at, Engines.SHA);
+    }
+
+    /** Writes a dealt share's content of a box: y with zeros behind it to 32 bytes, salt. Where it ends. */
+    short copyContent(byte[] target, short at) {
+        return ShareObject.copyContent(object, target, at);
     }
 }

@@ -7,12 +7,14 @@ import cardwright.simulator.CardLostException;
 import cardwright.simulator.CardRuntime;
 import cardwright.simulator.Domain;
 import cardwright.simulator.Profile;
+import cardwright.simulator.memory.TransientArrays;
 import java.lang.reflect.Field;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import javacard.framework.AID;
+import javacard.security.KeyPair;
 import org.globalplatform.SecureChannelx;
 
 /** A new card with the custodian applet selected, and the commands a test sends it. Bytes are hex. */
@@ -101,22 +103,42 @@ final class Custodian {
 
     /** What is in the card's place for a share, read behind its back. */
     byte[] sharePlace() {
-        return place("share");
+        return place("share", "object");
     }
 
     /** How many bytes other than 00 are in the place for a share that comes in blocks. */
     int storedSoFar() {
         int count = 0;
-        for (byte b : place("storing")) {
+        for (byte b : place("blocks", "object")) {
             count += b == 0 ? 0 : 1;
         }
         return count;
     }
 
-    private byte[] place(String part) {
+    /** A field of one of the card's parts, read behind its back. */
+    byte[] place(String part, String name) {
+        return ((byte[]) get(get(get(applet(), "parts"), part), name)).clone();
+    }
+
+    /** The values of taken shares. */
+    byte[] combinersValues() {
+        return ((byte[]) get(get(applet(), "combiner"), "values")).clone();
+    }
+
+    /** The private key of a pair among the card's parts is there. */
+    boolean hasPrivateKey(String part) {
+        return ((KeyPair) get(get(get(applet(), "parts"), part), "pair")).getPrivate().isInitialized();
+    }
+
+    /** Whether an array of the applet's is cleared by some event. */
+    boolean isTransient(Object array) {
+        return ((TransientArrays) get(get(runtime(), "memory"), "transients")).contains(array);
+    }
+
+    /** The applet itself. */
+    Object applet() {
         byte[] aid = HEX.parseHex(AID);
-        Object applet = runtime().lookupApplet(new AID(aid, (short) 0, (byte) aid.length)).getApplet();
-        return ((byte[]) get(get(applet, part), "object")).clone();
+        return runtime().lookupApplet(new AID(aid, (short) 0, (byte) aid.length)).getApplet();
     }
 
     /** The applet's life cycle state as the platform has it. */
@@ -140,6 +162,24 @@ final class Custodian {
                 Instead.of(SecureChannelx.class, (SecureChannelx) original.call(), method, way));
     }
 
+    /** What the applet has at the end of a path of fields. */
+    Object at(String... path) {
+        Object at = applet();
+        for (String name : path) {
+            at = get(at, name);
+        }
+        return at;
+    }
+
+    /** From now on an object of the applet's has something else in a field. */
+    static void set(Object of, String name, Object value) {
+        try {
+            field(of.getClass(), name).set(of, value);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     private CardRuntime runtime() {
         return (CardRuntime) get(card, "runtime");
     }
@@ -160,6 +200,6 @@ final class Custodian {
 
     /** The state without what identifies the card: tries, share, and the rest. */
     String shortState() throws CardLostException {
-        return state().replaceAll("^E1..800201008101(..)8208.{16}", "$1 ");
+        return state().replaceAll("^E1(81)?..800202008101(..)8208.{16}", "$2 ");
     }
 }

@@ -20,11 +20,11 @@ class CustodianAppletTest {
     void whoItIs() throws CardLostException {
         Custodian card = new Custodian();
         String answer = card.select();
-        String begin = "6F1C8407F0435743555354A51180020100810107" + "8208";
+        String begin = "6F1C8407F0435743555354A51180020200810107" + "8208";
         assertEquals(begin, answer.substring(0, 44));
         assertEquals(44 + 16 + 4, answer.length());
         String identity = answer.substring(44, 60);
-        assertEquals("E11780020100810107" + "8208" + identity + "8301038401009000", card.state());
+        assertEquals("E11780020200810107" + "8208" + identity + "8301038401009000", card.state());
         assertNotEquals(identity, new Custodian().select().substring(44, 60));
     }
 
@@ -224,7 +224,8 @@ class CustodianAppletTest {
     @Test
     void wiping() throws CardLostException {
         Custodian card = Custodian.holding(1);
-        assertEquals("6A86", card.secure(0x34, 2, 0, ""));
+        assertEquals("6985", card.secure(0x34, 2, 0, ""));
+        assertEquals("6A86", card.secure(0x34, 3, 0, ""));
         assertEquals("6A86", card.secure(0x34, 0, 1, ""));
         assertEquals("6700", card.secure(0x34, 0, 0, "00"));
         assertEquals("6982", card.secure(0x34, 0, 0, ""));
@@ -235,11 +236,15 @@ class CustodianAppletTest {
     @ParameterizedTest
     @ValueSource(ints = {0x01, 0x03, 0x11, 0x13})
     void lowerLevels(int level) throws CardLostException {
-        for (int ins : new int[] {0x24, 0x30, 0x32, 0x34}) {
-            Custodian card = Custodian.holding(1);
+        Custodian card = Custodian.holding(1);
+        for (int ins = 0x20; ins <= 0xAE; ins += 2) {
+            boolean known = ins == 0x24 || (ins >= 0x30 && ins <= 0x5E) || ins >= 0xA0;
+            if (!known || ins == 0x36 || ins == 0x50 || ins == 0xA4) {
+                continue;
+            }
             card.select();
             card.host.open(level);
-            assertEquals("6982", card.secure(ins, 0, 0, ""));
+            assertEquals("6982", card.secure(ins, 0, 0, ""), String.format("INS %02X", ins));
             // The session has ended.
             assertEquals("6882", card.secure(0x36, 0, 0, ""));
         }
@@ -252,13 +257,22 @@ class CustodianAppletTest {
         assertEquals("6E00", card.plain("0050000008" + "0102030405060708"));
         assertEquals("6E00", card.plain("8020000004" + Custodian.PIN));
         assertEquals("6E00", card.plain("0036000000"));
+        for (int ins = 0; ins <= 0xFF; ins++) {
+            boolean known = ins == 0x20 || ins == 0x24 || (ins >= 0x30 && ins <= 0x5E) || (ins >= 0xA0 && ins <= 0xAE);
+            boolean other = ins % 2 != 0 || !known;
+            if (other && ins != 0x82 && ins >> 4 != 6 && ins >> 4 != 9) {
+                assertEquals("6D00", card.plain(String.format("80%02X000000", ins)));
+            }
+        }
         assertEquals("6D00", card.plain("8099000000"));
         assertEquals("6882", card.plain("8436000000"));
         assertEquals("6882", card.plain("8499000000"));
         assertEquals("6985", card.plain("8482330000"));
         assertEquals("6982", card.plain("8034010000"));
         assertEquals("6A86", card.plain("8036000100"));
+        assertEquals("6A86", card.plain("803602000100"));
         assertEquals("6700", card.plain("803600000100"));
+        assertEquals("6700", card.plain("803601000100"));
         card.host.open(0x33);
         assertEquals("6985", card.secure(0x50, 0, 0, "0102030405060708"));
         assertEquals("6985", card.secure(0x82, 0x33, 0, "0102"));

@@ -142,7 +142,7 @@ final class Host {
     }
 
     /** SP 800-38B. */
-    private static byte[] cmac(byte[] key, byte[] message) {
+    static byte[] cmac(byte[] key, byte[] message) {
         boolean whole = message.length > 0 && message.length % 16 == 0;
         byte[] subkey = twice(cbc(Cipher.ENCRYPT_MODE, key, ZERO, ZERO));
         byte[] last = whole ? message.clone() : pad(message);

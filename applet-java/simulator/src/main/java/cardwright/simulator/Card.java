@@ -146,6 +146,14 @@ public final class Card {
         return runtime.memory().points();
     }
 
+    /**
+     * The most bytes of persistent memory that one transaction has written since the card was made or the last call: what a
+     * commit buffer has to hold, without what a platform adds to each write.
+     */
+    public synchronized int takeLargestTransaction() {
+        return runtime.memory().takeLargest();
+    }
+
     /** Tells of each exception that {@link #faults} counts, when it happens. */
     public synchronized void onFault(Consumer<Throwable> listener) {
         runtime.onFault(listener);

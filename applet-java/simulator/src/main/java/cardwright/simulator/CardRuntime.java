@@ -278,16 +278,17 @@ public final class CardRuntime extends SimulatorRuntime implements Platform {
     }
 
     /**
-     * Selects an application; whatever comes of it, the session ends. JCRE 4.5.2 hands an AID that there is not to the
-     * selected applet; on a GlobalPlatform card that is answered by the runtime, with 6A82 (CS 11.9.3.2).
+     * Selects an application, and with that ends the session; where there is none, both stay. JCRE 4.5.2 hands an AID
+     * that there is not to the selected applet; on a GlobalPlatform card that is answered by the runtime, with 6A82
+     * (CS 11.9.3.2).
      */
     private void select(byte[] command, ApduCase form) {
-        domain.endSession();
         boolean named = form != ApduCase.Case1 && form != ApduCase.Case2;
         AID found = named ? find(command, form) : aid(Domain.DOMAIN_AID);
         if (found == null || !domain.selectable(bytes(found))) {
             throw new ISOException(ISO7816.SW_FILE_NOT_FOUND);
         }
+        domain.endSession();
         Applet gone = getApplet(currentAID);
         if (gone != null) {
             // The runtime goes on whatever an applet says at its end (JCRE 4.3).

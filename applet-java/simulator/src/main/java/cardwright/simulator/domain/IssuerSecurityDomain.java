@@ -257,15 +257,14 @@ public final class IssuerSecurityDomain extends Applet implements Domain {
 
     /**
      * A SELECT that the runtime leaves to the domain: with a MAC, which it does not see through, it can name this
-     * application alone; or with other parameters, which this domain has none of (CS 11.9.2). Whatever comes of it, the
-     * session ends, after the answer.
+     * application alone, which ends the session after the answer; or with other parameters, which this domain has none of
+     * (CS 11.9.2). A refused one leaves the session.
      */
     private short selectHere(int p1, int p2, byte[] aid, ByteArrayOutputStream out) {
         boolean named = p1 == 4 && p2 == 0;
         if (named && (aid.length == 0 || Arrays.equals(aid, Domain.DOMAIN_AID))) {
             return select(out);
         }
-        channel.resetSecurity();
         throw new ISOException(named ? ISO7816.SW_FILE_NOT_FOUND : ISO7816.SW_INCORRECT_P1P2);
     }
 

@@ -57,8 +57,9 @@ public final class Guard {
 
     /** Only what has changed: to take back more would take back later writes that no transaction holds. */
     private void note() {
-        keys.stream().filter(KeyState::changed).forEach(key -> memory.conditional(key::restore));
-        arrays.stream().filter(array -> array.changes() > 0).forEach(array -> memory.conditional(array::restore));
+        keys.stream().filter(KeyState::changed).forEach(key -> memory.conditional(key.bytes(), key::restore));
+        arrays.stream().filter(array -> array.changes() > 0)
+                .forEach(array -> memory.conditional(array.changes(), array::restore));
     }
 
     /** The call is over: whatever it changed was written now, keys first, and power may have gone at each of them. */
@@ -115,6 +116,10 @@ public final class Guard {
 
         KeyState again() {
             return new KeyState(key);
+        }
+
+        int bytes() {
+            return key.getSize() / Byte.SIZE;
         }
 
         boolean changed() {

@@ -36,7 +36,7 @@ public final class Hooks {
         memory.point();
         if (memory.inTransaction() && !Modifier.isFinal(field.getModifiers())) {
             Object old = get(field, owner);
-            memory.conditional(() -> set(field, owner, old));
+            memory.conditional(Memory.bytesOf(field.getType()), () -> set(field, owner, old));
         }
     }
 
@@ -135,7 +135,7 @@ public final class Hooks {
         Memory memory = memory();
         if (memory != null && memory.holds(array)) {
             memory.point();
-            memory.conditional(back);
+            memory.conditional(Memory.bytesOf(array.getClass().getComponentType()), back);
         }
     }
 

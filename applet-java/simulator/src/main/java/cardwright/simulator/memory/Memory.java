@@ -21,6 +21,8 @@ public final class Memory {
     private final Deque<Runnable> undo = new ArrayDeque<>();
     private final Deque<Guard> guards = new ArrayDeque<>();
     private boolean transaction;
+    private int written;
+    private int largest;
     private boolean lost;
     private long points;
     private long tearAt = NEVER;
@@ -62,6 +64,13 @@ public final class Memory {
         }
     }
 
+    /** The most bytes that one transaction has had to remember, since the card was made or the last call. */
+    public int takeLargest() {
+        int taken = largest;
+        largest = 0;
+        return taken;
+    }
+
     /** Whether a transaction is open. */
     public boolean inTransaction() {
         return transaction;
@@ -70,6 +79,7 @@ public final class Memory {
     /** Opens a transaction; there is none. */
     public void begin() {
         guards.clear();
+        written = 0;
         transaction = true;
     }
 
@@ -127,10 +137,12 @@ public final class Memory {
         return array != null && !transients.contains(array);
     }
 
-    /** Remembers how to take the next write back, if a transaction is open. */
-    void conditional(Runnable back) {
+    /** Remembers how to take the next write, of so many bytes, back, if a transaction is open. */
+    void conditional(int bytes, Runnable back) {
         if (transaction) {
             undo.push(back);
+            written += bytes;
+            largest = Math.max(largest, written);
         }
     }
 
@@ -142,7 +154,7 @@ public final class Memory {
      */
     public void effect(Runnable write, Runnable back) {
         point();
-        conditional(back);
+        conditional(0, back);
         write.run();
     }
 
@@ -158,7 +170,7 @@ public final class Memory {
     public void copyAtomic(Object source, int from, Object target, int to, int length) {
         checkRanges(source, from, target, to, length);
         point();
-        conditional(Snapshot.of(target, to, length)::restore);
+        conditional(length * bytesOf(target.getClass().getComponentType()), Snapshot.of(target, to, length)::restore);
         System.arraycopy(source, from, target, to, length);
     }
 
@@ -176,6 +188,11 @@ public final class Memory {
             point();
         }
         written.copyTo(target, to, half, length - half);
+    }
+
+    /** Bytes that a card has for a value of this type. */
+    static int bytesOf(Class<?> type) {
+        return type == byte.class || type == boolean.class ? 1 : 2;
     }
 
     private static void checkRanges(Object source, int from, Object target, int to, int length) {

@@ -117,6 +117,17 @@ class SecureChannelTest {
         assertEquals("420399999F9000", Rig.hex(rig.host.unwrap(rig.card.transmit(empty))));
     }
 
+    /** What is selected stays with a SELECT of nobody, and so does its session. */
+    @Test
+    void outlivesARefusedSelect() throws CardLostException {
+        Rig rig = Rig.standard();
+        rig.open(0, 0x33);
+        assertEquals("6A82", rig.plain("00A4040007F043574E4F4E45"));
+        assertEquals("6A88", rig.send("80F21002024F00"));
+        assertTrue(rig.plain("00A4040008" + Rig.DOMAIN).endsWith("9000"));
+        assertEquals("6882", rig.plain("84CA004200"));
+    }
+
     @Test
     void asksForSecureMessaging() throws CardLostException {
         Rig rig = Rig.standard();
@@ -168,14 +179,17 @@ class SecureChannelTest {
     }
 
     @Test
-    void otherSelectsEndTheSessionAndManageChannelDoesNot() throws CardLostException {
+    void otherSelectsAndManageChannelLeaveTheSession() throws CardLostException {
         Rig rig = Rig.standard();
         rig.open(0, 0x00);
         assertEquals("6881", rig.plain("0070000001"));
         assertTrue(rig.plain(STATUS).endsWith("9000"));
         assertEquals("6A86", rig.plain("00A40000023F00"));
-        assertEquals("6982", rig.plain(STATUS));
+        assertTrue(rig.plain(STATUS).endsWith("9000"));
         rig.open(0, 0x11);
+        assertEquals("6A86", rig.plain("00A40000023F00"));
+        assertTrue(rig.send(STATUS).endsWith("9000"));
+        assertEquals("6A82", rig.send("00A4040007" + Rig.APPLET));
         assertEquals("6881", rig.plain("0070000001"));
         assertEquals("6881", rig.send("00700000"));
         assertTrue(rig.send(STATUS).endsWith("9000"));
