@@ -1,7 +1,7 @@
 //! A ceremony's directory: a copy of the plan, and one transcript for each manifest, chained by their heads.
 //!
 //! `plan.toml`, `01-deal.jsonl`, `02-drill.jsonl`, ... Only the last one may be unfinished. Nothing in here is secret, but
-//! for `test-ca.key` where the CA is a test CA.
+//! for `test-ca.key` where the CA is a test CA, and the import key of a release into a vault, encrypted, until it is done.
 
 use super::error::CeremonyError;
 use super::progress::Progress;
