@@ -92,6 +92,16 @@ impl Room {
         all
     }
 
+    /// The same with all cards dialling in, for [`crate::seats::Seats`].
+    #[must_use]
+    pub fn seated_args(&self, command: &str, args: &[&str]) -> Vec<String> {
+        let seated = |arg: String| match arg.split_once('=') {
+            Some((label, reader)) if reader.starts_with("sim:") => format!("{label}=vpcd:0"),
+            _ => arg,
+        };
+        self.args(command, args).into_iter().map(seated).collect()
+    }
+
     /// Runs that.
     pub fn run(&self, command: &str, args: &[&str]) -> Outcome {
         self.desk.run(&self.args(command, args).iter().map(String::as_str).collect::<Vec<_>>())
@@ -151,4 +161,15 @@ fn der(tag: u8, value: &[u8]) -> Vec<u8> {
     object.extend_from_slice(digits);
     object.extend_from_slice(value);
     object
+}
+
+/// SubjectPublicKeyInfo of a P-256 key (RFC 5480), DER: what `--hsm-key` reads.
+#[must_use]
+pub fn public_key_info(point: &[u8; 65]) -> Vec<u8> {
+    /// Up to the point.
+    const HEAD: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48,
+        0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    [&HEAD[..], point].concat()
 }

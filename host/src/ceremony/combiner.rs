@@ -9,7 +9,6 @@ use cardwright_proto::custody::combine::{Drill, ExportSecret, GetVerdict, ReadEx
 use cardwright_proto::custody::get_ceremony::{At, Offered};
 use cardwright_proto::custody::manifest::Place;
 use cardwright_proto::custody::subset::Mask;
-use cardwright_proto::gp;
 use cardwright_proto::status::StatusWord;
 
 impl<P: People, V: Vault> Seated<'_, '_, '_, '_, '_, P, V> {
@@ -40,14 +39,8 @@ impl<P: People, V: Vault> Seated<'_, '_, '_, '_, '_, P, V> {
         for x in released.into_iter().filter(|x| !taken.has(Place::Custodian(*x))) {
             if let Some(released) = self.minutes.progress.releases.get(&x).cloned() {
                 let taken = self.session.call(&TakeShare { x, released: &released });
-                match self.refused(taken)? {
-                    Ok(()) => {}
-                    Err(StatusWord::BOX_TAG | StatusWord::BOX_CONTENT) => return Err(stop(CeremonyError::BadShare(x))),
-                    Err(sw) => {
-                        let command = <TakeShare<'_> as gp::Command>::NAME;
-                        return Err(self.failed(gp::GpError::Refused { command, sw }.into()));
-                    }
-                }
+                let bad = |sw| matches!(sw, StatusWord::BOX_TAG | StatusWord::BOX_CONTENT);
+                self.unless_refused(taken, bad)?.ok_or_else(|| stop(CeremonyError::BadShare(x)))?;
             }
         }
         Ok(())

@@ -92,13 +92,11 @@ impl<P: People, V: Vault> Seated<'_, '_, '_, '_, '_, P, V> {
         }
         self.verify()?;
         let answer = self.session.call(&ReleaseShare { offer: &offer });
-        match self.refused(answer)? {
-            Ok(released) => self.note(place, &Record::Release { x, released }),
-            Err(StatusWord::REFERENCE_NOT_FOUND) if operation != Operation::Deal => self.without_share(x),
-            Err(sw) => {
-                let command = <ReleaseShare<'_> as gp::Command>::NAME;
-                Err(self.failed(gp::GpError::Refused { command, sw }.into()))
-            }
+        // In a deal it has stored its share by now.
+        let gone = |sw| sw == StatusWord::REFERENCE_NOT_FOUND && operation != Operation::Deal;
+        match self.unless_refused(answer, gone)? {
+            Some(released) => self.note(place, &Record::Release { x, released }),
+            None => self.without_share(x),
         }
     }
 

@@ -216,11 +216,15 @@ impl<P: People, V: Vault> Seated<'_, '_, '_, '_, '_, P, V> {
         self.in_blocks(&bytes, |block| TakeStatement { block })
     }
 
-    /// A refusal of a command that the transcript has a record for; every other failure is one.
-    pub(super) fn refused<R>(&self, answer: Result<R, Error>) -> Result<Result<R, StatusWord>, P::Error> {
+    /// The answer; `None` for a refusal with a status word that `means` something here. Every other failure is one.
+    pub(super) fn unless_refused<R>(
+        &self,
+        answer: Result<R, Error>,
+        means: impl FnOnce(StatusWord) -> bool,
+    ) -> Result<Option<R>, P::Error> {
         match answer {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(Error::Gp(GpError::Refused { sw, .. })) => Ok(Err(sw)),
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Gp(GpError::Refused { sw, .. })) if means(sw) => Ok(None),
             Err(error) => Err(self.failed(error)),
         }
     }

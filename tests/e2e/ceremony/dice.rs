@@ -13,11 +13,7 @@ type Commitments = Vec<(String, u8)>;
 /// Deals to cards that dial in, and looks on.
 fn deal(room: &Room, args: &[&str]) -> (Outcome, Commitments) {
     let cards = room.labels.iter().map(|label| (label.clone(), VirtualCard::from_profile("").expect("a card")));
-    let served = |arg: &String| match arg.split_once('=') {
-        Some((label, reader)) if reader.starts_with("sim:") => format!("{label}=vpcd:0"),
-        _ => arg.clone(),
-    };
-    let args: Vec<_> = room.args("run", args).iter().map(served).collect();
+    let args = room.seated_args("run", args);
     let command = room.desk.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let mut commitments = Vec::new();
     let outcome = Seats::new(cards.collect()).run(command, |_, event| {

@@ -2,14 +2,11 @@
 
 use cardwright_keys::custody::hash::sha256;
 use cardwright_keys::custody::signing::KeyPair;
-use cardwright_tests::ceremony::{DIR, PIN, Room};
+use cardwright_tests::ceremony::{DIR, PIN, Room, public_key_info};
 use cardwright_tests::cli::{Outcome, finish};
 use std::io::{BufReader, Read, Write};
 use std::os::unix::fs::symlink;
 use std::process::{Child, Stdio};
-
-/// SubjectPublicKeyInfo of a P-256 key, up to its point (RFC 5480).
-const P256_INFO: &str = "3059301306072A8648CE3D020106082A8648CE3D030107034200";
 
 /// A reader whose card is changed: a link to the file of the card that is in it.
 const READER: &str = "sim:state=reader.card";
@@ -149,8 +146,7 @@ fn another_hsm_is_compared_anew() {
     room.run("run", &[]).expect(0);
     room.hsm_key("a.der");
     let point = KeyPair::new(&[7; 32]).expect("a key").point();
-    std::fs::write(room.desk.path().join("b.der"), [&hex::decode(P256_INFO).expect("hex")[..], &point].concat())
-        .expect("written");
+    std::fs::write(room.desk.path().join("b.der"), public_key_info(&point)).expect("written");
     // How many names were asked for, until the CA's card was.
     let compare = |key: &str| {
         let (mut name, mut asked) = (names(), 0);

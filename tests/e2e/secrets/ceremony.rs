@@ -17,7 +17,7 @@ use cardwright_link::VirtualCard;
 use cardwright_proto::custody::manifest::{Manifest, Place};
 use cardwright_proto::custody::sealed::{BoxKind, SealedBox};
 use cardwright_proto::custody::share::ShareObject;
-use cardwright_tests::ceremony::Room;
+use cardwright_tests::ceremony::{Room, public_key_info};
 use cardwright_tests::cli::Outcome;
 use cardwright_tests::image::Secrets;
 use cardwright_tests::seats::{Event, Seats};
@@ -29,9 +29,6 @@ use std::io::{PipeReader, Read};
 use std::path::Path;
 use std::thread::JoinHandle;
 use tempfile::TempDir;
-
-/// SubjectPublicKeyInfo of a P-256 key, up to its point (RFC 5480).
-const P256_INFO: &str = "3059301306072A8648CE3D020106082A8648CE3D030107034200";
 
 /// A room whose cards are in this process, their memory in files of a directory that the program does not know.
 struct Table {
@@ -62,8 +59,8 @@ impl Table {
     /// Runs `cardwright ceremony` to the end of its work, and looks on. What it prints is in the outcome.
     fn run(&mut self, command: &str, args: &[&str], seen: &mut Seen) -> Outcome {
         // Without --json: what goes wrong is not said on standard output, which is full.
-        let args = self.room.args(command, &[&["-vvv"], args].concat());
-        let args: Vec<String> = args.iter().map(|arg| served(arg)).collect();
+        let args = self.room.seated_args(command, &[&["-vvv"], args].concat());
+        let args: Vec<String> = args.iter().map(|arg| own_pin(arg)).collect();
         let mut command = self.room.desk.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let (reader, writer) = full_pipe();
         command.stdout(writer);
@@ -104,10 +101,9 @@ fn host_mode(mut room: Room) -> Room {
     room
 }
 
-/// The arguments that a room has for cards in files, for cards that dial in.
-fn served(arg: &str) -> String {
+/// Each card's PIN from a file of its own.
+fn own_pin(arg: &str) -> String {
     match arg.split_once('=') {
-        Some((label, reader)) if reader.starts_with("sim:") => format!("{label}=vpcd:0"),
         Some((label, "file:pin")) => format!("{label}=file:{label}.pin"),
         _ => arg.to_owned(),
     }
@@ -300,7 +296,7 @@ fn assert_all(canaries: &[Canary], hits: &[String]) {
 fn a_blind_ceremony_leaves_no_secret_with_the_host() {
     let mut table = Table::new(Room::new(2, 3), "");
     let hsm = KeyPair::new(&[0x5A; 32]).expect("a key");
-    let info = [hex::decode(P256_INFO).expect("hex"), hsm.point().to_vec()].concat();
+    let info = public_key_info(&hsm.point());
     std::fs::write(table.room.desk.path().join("hsm.der"), info).expect("written");
     let mut seen = Seen::all(&table.room.labels);
     let dealt = table.run("run", &[], &mut seen).expect(0);

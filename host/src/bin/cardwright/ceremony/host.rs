@@ -39,8 +39,8 @@ pub(super) fn deal(settings: &Settings, args: &RunArgs, plan: Option<&Plan>) -> 
         };
         return dry_run(settings, &directory, Operation::Deal, &[]);
     }
-    let held = with_cupboard(settings, &args.cards, (plan, None), true, |mut mode, keys| {
-        let key = &keys.directory.plan.key;
+    let held = with_cupboard(settings, &args.cards, (plan, None), true, |mut mode, directory| {
+        let key = &directory.plan.key;
         let secret = || match (&args.split, &args.wrapped) {
             (Some(split), None) => Ok((given(settings, split, key.key_type.into())?, None)),
             (None, None) => Ok((fresh(key.key_length)?, None)),
@@ -61,8 +61,8 @@ pub(super) fn drill(settings: &Settings, args: &DrillArgs) -> Result<(), Failure
     if args.cards.dry_run {
         return dry_run(settings, &read(&args.cards)?, Operation::Drill, &args.from);
     }
-    let held = with_cupboard(settings, &args.cards, (None, None), true, |mut mode, keys| {
-        mode.drill(&chosen(&args.from, keys.directory.plan.n()))
+    let held = with_cupboard(settings, &args.cards, (None, None), true, |mut mode, directory| {
+        mode.drill(&chosen(&args.from, directory.plan.n()))
     })?;
     print(settings, &args.cards, "drill", &held)
 }
@@ -74,9 +74,9 @@ pub(super) fn release(settings: &Settings, args: &ReleaseArgs) -> Result<(), Fai
     if args.into.into.is_none() {
         return Err(Failure::NoTarget);
     }
-    let held = with_cupboard(settings, &args.cards, (None, None), true, |mut mode, keys| {
-        let target = Target::open(settings, keys.directory, &args.into)?.ok_or(Failure::NoTarget)?;
-        mode.release(&chosen(&args.from, keys.directory.plan.m), |secret| {
+    let held = with_cupboard(settings, &args.cards, (None, None), true, |mut mode, directory| {
+        let target = Target::open(settings, directory, &args.into)?.ok_or(Failure::NoTarget)?;
+        mode.release(&chosen(&args.from, directory.plan.m), |secret| {
             deliver(settings, (target, secret), args.wrapped.as_deref())
         })
     })?;
@@ -151,17 +151,12 @@ fn chosen(from: &[u8], enough: u8) -> Vec<u8> {
     if from.is_empty() { (1..=enough).collect() } else { from.to_vec() }
 }
 
-/// What an operation in this mode looks up.
-struct Keys<'d> {
-    directory: &'d Directory,
-}
-
 fn with_cupboard(
     settings: &Settings,
     args: &CardsArgs,
     (plan, question): (Option<&Plan>, Option<Question>),
     yes: bool,
-    work: impl FnOnce(HostMode<'_, Cupboard<'_, '_, '_>>, &Keys<'_>) -> Result<Held, Failure>,
+    work: impl FnOnce(HostMode<'_, Cupboard<'_, '_, '_>>, &Directory) -> Result<Held, Failure>,
 ) -> Result<Held, Failure> {
     let key = args.key.as_ref().map(setup::key_ref).transpose()?;
     let directory = Directory::open(&args.dir, plan).map_err(Error::from)?;
@@ -177,7 +172,7 @@ fn with_cupboard(
         let (people, books) = (&mut people, &mut books);
         let mut cupboard =
             Cupboard { people, books, plan, key: key.as_ref().map(|key| (&vault, key)), accept_risk, shares };
-        work(HostMode::new(&directory, &Os, &mut cupboard), &Keys { directory: &directory })
+        work(HostMode::new(&directory, &Os, &mut cupboard), &directory)
     });
     done.map_err(|error| unfinished(&args.dir, error))
 }
