@@ -1,7 +1,7 @@
 # Each target does its own set-up: see scripts/setup.sh. What they need first is cargo, make and a POSIX shell.
 
 help:
-	@echo 'make demo     load keys onto 20 simulated cards, deal a master key among others'
+	@echo 'make demo     load keys onto 20 simulated cards, deal a master key, make 1,000 cards in a job'
 	@echo 'make test     every check and test'
 	@echo 'make java     the Java applets and their simulator'
 	@echo 'make hsm      tokens in software, SoftHSM2 and Kryoptic: see scripts/hsm.sh'

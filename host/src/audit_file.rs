@@ -91,6 +91,10 @@ impl AuditSink for FileAudit {
     fn record(&mut self, event: &Event) -> Result<(), JournalError> {
         self.lines.append(event).map_err(|error| at(&self.path, error))
     }
+
+    fn record_all(&mut self, events: &[Event]) -> Result<(), JournalError> {
+        self.lines.append_all(events).map_err(|error| at(&self.path, error))
+    }
 }
 
 fn at(path: &Path, error: AuditFileError) -> JournalError {

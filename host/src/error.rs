@@ -1,5 +1,6 @@
 //! All that can go wrong in a use case. The binary turns each into an exit code and a line on what to do next.
 
+use crate::batch::BatchError;
 use crate::ceremony::CeremonyError;
 use crate::control::ControlError;
 use crate::custodian::CustodianError;
@@ -123,6 +124,9 @@ pub enum Error {
     /// A ceremony cannot go on.
     #[error(transparent)]
     Ceremony(Box<CeremonyError>),
+    /// A job cannot go on, or a card is not to be made.
+    #[error(transparent)]
+    Batch(Box<BatchError>),
     /// The card accepted PUT KEY and then does not prove the new keys.
     #[error("card {card} accepted the new keys and does not answer with them afterwards")]
     NotProved {
@@ -159,6 +163,12 @@ pub enum RequestError {
 impl From<CeremonyError> for Error {
     fn from(error: CeremonyError) -> Self {
         Self::Ceremony(Box::new(error))
+    }
+}
+
+impl From<BatchError> for Error {
+    fn from(error: BatchError) -> Self {
+        Self::Batch(Box::new(error))
     }
 }
 

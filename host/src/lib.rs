@@ -10,6 +10,7 @@
 //! - [`candidates`]: which keys a card has, found out offline.
 //! - [`control`]: the life of keys: states, approvals, what is due; whom the vaults ask before each use.
 //! - [`report`]: one style for every HTML report.
+//! - [`batch`]: cards made by the thousand: what a job's files say.
 //! - [`rotate`]: the key change: durable, journaled, verified, resumable.
 //! - [`custodian`]: a share of a master key on a card, and [`share_file`], where it is kept off a card.
 //! - [`ceremony`]: a master key dealt to cards, drilled, released, destroyed, with the people and cards of a plan.
@@ -22,6 +23,7 @@
 //! `cardwright-link` (readers), `cardwright-hsm` (vaults). The command line is in `src/bin/cardwright/`.
 
 pub mod audit_file;
+pub mod batch;
 pub mod books;
 pub mod candidates;
 pub mod card;

@@ -1,5 +1,6 @@
 //! One style for every HTML report: one file, nothing loaded from elsewhere, no script, prints well.
 
+pub mod batch;
 pub mod ceremony;
 pub mod keys;
 
@@ -19,12 +20,16 @@ impl fmt::Display for Text<'_> {
                 '&' => f.write_str("&amp;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
-                c if !one_line(c.encode_utf8(&mut [0; 4])) => write!(f, "{}", c.escape_unicode())?,
-                c => f.write_char(c)?,
+                c => shown(c, f)?,
             }
         }
         Ok(())
     }
+}
+
+/// A character as it is, or as an escape where a screen would act on it.
+fn shown(c: char, to: &mut impl Write) -> fmt::Result {
+    if one_line(c.encode_utf8(&mut [0; 4])) { to.write_char(c) } else { write!(to, "{}", c.escape_unicode()) }
 }
 
 /// Text as it stands in a file or on a command line.
@@ -48,6 +53,17 @@ code,.mono{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}td:first-
 .deactivated{color:#33598c;fill:#6f9bd1}.compromised{color:#a3161d;fill:#d13b42}.destroyed{color:#333;fill:#3c444d}\
 svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .axis{stroke:var(--line)}\
 @media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}tr,svg{break-inside:avoid}.s,svg *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
+
+/// A [`Page::mark`] on every printed page.
+const MARK: &str = "\
+.mark{position:fixed;top:40%;left:0;right:0;text-align:center;font:800 7rem/1 sans-serif;letter-spacing:.1em;\
+transform:rotate(-32deg);color:#000;opacity:.09;z-index:1;pointer-events:none;\
+print-color-adjust:exact;-webkit-print-color-adjust:exact}";
+
+/// Rules of CSS for a page that is marked, with the words at the foot of each printed page.
+fn marked(foot: &str) -> String {
+    format!("{MARK}@page{{@bottom-left{{content:\"{foot}\";font:700 10px sans-serif}}}}")
+}
 
 impl Page {
     /// With a title, and a line under it.
@@ -80,13 +96,35 @@ impl Page {
 
     /// A table. Cells are HTML: [`Text`] makes them so.
     pub fn table(&mut self, heads: &[&str], rows: &[Vec<String>]) {
+        self.begin_table(heads);
+        rows.iter().for_each(|row| self.row(row));
+        self.end_table();
+    }
+
+    /// Begins a table whose rows come one after the other.
+    fn begin_table(&mut self, heads: &[&str]) {
         let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", Text(head))).collect();
         let _ = writeln!(self.0, "<table><thead><tr>{heads}</tr></thead><tbody>");
-        for row in rows {
-            let cells: String = row.iter().map(|cell| format!("<td>{cell}</td>")).collect();
-            let _ = writeln!(self.0, "<tr>{cells}</tr>");
-        }
+    }
+
+    /// A row, as [`Self::table`] has them.
+    fn row(&mut self, cells: &[String]) {
+        let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+        let _ = writeln!(self.0, "<tr>{cells}</tr>");
+    }
+
+    fn end_table(&mut self) {
         self.0.push_str("</tbody></table>\n");
+    }
+
+    /// A word behind the text of every page; the style has [`marked`] then.
+    fn mark(&mut self, word: &str) {
+        let _ = writeln!(self.0, "<div class=\"mark\">{}</div>", Text(word));
+    }
+
+    /// What there is of it so far: a page that is long is written in pieces.
+    fn so_far(&mut self) -> String {
+        std::mem::take(&mut self.0)
     }
 
     /// HTML as it is: a drawing.

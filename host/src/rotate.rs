@@ -5,24 +5,30 @@
 //! answer at any point the same call finds out from one INITIALIZE UPDATE, offline, which keys the card has, and goes
 //! on from there.
 
+mod exchange;
+mod prove;
+
+pub use exchange::Proof;
+pub use prove::{Path, Report};
+
 use crate::books::Books;
 use crate::card::Card;
 use crate::error::{Error, RequestError};
 use crate::identify::{Greeting, greet};
-use crate::session::{Candidate, Choices, Initialized, Opened, Session, initialize};
+use crate::session::{Candidate, Choices, Initialized, Opened, initialize};
 use crate::world::Entropy;
 use cardwright_keys::journal::{CardId, Change, OpenChange, Outcome, Record, SetId};
 use cardwright_keys::keyref::KeyRef;
 use cardwright_keys::lifecycle::Use;
-use cardwright_keys::vault::{Custody, Vault};
+use cardwright_keys::vault::Vault;
 use cardwright_link::Transport;
-use cardwright_proto::gp::get_data::{GetData, Object};
-use cardwright_proto::gp::get_status::{GetStatus, Scope};
-use cardwright_proto::gp::key::{Kcv, KeySet, Kvn};
+use cardwright_proto::gp::key::{Kcv, Kvn};
 use cardwright_proto::gp::put_key::{BlockForm, PutKey, PutKeyEcho};
 use cardwright_proto::gp::{Command as _, GpError};
-use cardwright_proto::scp::{ScpError, SecurityLevel, SessionCipher};
+use cardwright_proto::scp::ScpError;
 use cardwright_proto::status::StatusWord;
+use exchange::Exchange;
+use prove::{Changed, describe, end, prove};
 
 /// New keys that outlive this process: whoever makes one of these has made them durable.
 #[derive(Clone, Debug)]
@@ -62,58 +68,16 @@ pub struct Request {
     pub form: BlockForm,
 }
 
-/// What is known of a key on the card after a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// The card showed that it has it.
-    Proved(&'static str),
-    /// The card accepted it with its check value, and no session exercises it.
-    AcceptedByKcv,
-    /// The card took an encrypted command, but nothing authenticates its answer.
-    Unauthenticated,
-    /// Nothing that the card did speaks for it: the check value is that of the file.
-    NotVerified,
-}
-
-impl std::fmt::Display for Proof {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Proved(how) => write!(f, "proved by {how}"),
-            Self::AcceptedByKcv => f.write_str("accepted by KCV, not exercised"),
-            Self::Unauthenticated => f.write_str("an encrypted command was accepted, its answer is not authenticated"),
-            Self::NotVerified => f.write_str("not verified by the card; the KCV is that of your key"),
-        }
-    }
-}
-
-/// How the card came to have the new keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// PUT KEY was sent in this run.
-    Loaded,
-    /// An earlier run had sent it; this one found the new keys on the card and finished.
-    Finished,
-    /// The card had the new keys, and no change was pending.
-    AlreadyThere,
-}
-
-/// What was done, and what was proved.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The change.
-    pub change: Change,
-    /// How it came about.
-    pub path: Path,
-    /// Check values of the new keys.
-    pub kcvs: KeySet<Kcv>,
-    /// What is known of each new key.
-    pub proofs: KeySet<Proof>,
-    /// The level of the verifying session.
-    pub level: SecurityLevel,
-    /// What of the new keys never left their vault.
-    pub custody: Custody,
-    /// The card has a sequence counter whose first value on record is from this run.
-    pub first_sight: bool,
+/// A card that has answered INITIALIZE UPDATE to a caller who wanted to know which card it is before anything is changed.
+#[derive(Debug)]
+pub struct Met {
+    /// The selected application, and the chip.
+    pub greeting: Greeting,
+    /// The card's answer.
+    pub initialized: Initialized,
+    /// Nothing on record says that the card was ever to get the target set: it is not asked for that set first. Where it
+    /// has one all the same, it refuses PUT KEY.
+    pub fresh: bool,
 }
 
 /// Everything a key change works with.
@@ -142,13 +106,19 @@ enum Found<V: Vault> {
     New { initialized: Initialized, new: Candidate<V> },
 }
 
+/// Which set answered first.
+enum Answered {
+    Target(Initialized),
+    Other(Initialized),
+}
+
 /// The card's state and the change that the request comes to on it.
 struct Survey<V: Vault> {
     found: Found<V>,
     change: Change,
 }
 
-impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
+impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
     /// Changes the keys, or finishes a change that was interrupted.
     ///
     /// # Errors
@@ -157,85 +127,73 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
     /// [`Error::NotProved`] where it does not prove the new keys. Where [`Error::is_lost`] says so, the same call
     /// again finds out.
     pub fn run(&mut self, request: &Request) -> Result<Report, Error> {
-        self.refuse_indistinct_masters(request)?;
         // Before anything is sent: keys that may not serve spend nothing of the card.
-        self.old_keys(request)?;
+        check(self.vault, request)?;
         let greeting = greet(self.card, &self.choices.aid)?;
-        let Survey { found, change } = self.survey(request, &greeting)?;
+        let survey = self.survey(request, &greeting, None)?;
+        let changed = self.change(request, &greeting, survey)?;
+        Ok(prove(self.card, self.vault, self.books, self.choices, changed, Exchange::Status)?.0)
+    }
+
+    /// The same with a card that was met already, and the session under the new keys stays open. In it the card says once
+    /// more which chip it is.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_on(mut self, request: &Request, met: Met) -> Result<(Report, Opened<'r, T, V>), Error> {
+        let Met { greeting, initialized, fresh } = met;
+        let survey = self.survey(request, &greeting, Some((initialized, fresh)))?;
+        let changed = self.change(request, &greeting, survey)?;
+        let Self { card, vault, books, choices, .. } = self;
+        prove(card, vault, books, choices, changed, Exchange::Chip)
+    }
+
+    /// Sees to it that the card has the new keys.
+    fn change(&mut self, request: &Request, greeting: &Greeting, survey: Survey<V>) -> Result<Changed<V>, Error> {
+        let Survey { found, change } = survey;
         match found {
             Found::Old { initialized, old, new } => {
-                let dek = self.load(request, &greeting, (initialized, old), &change, &new)?;
-                let (initialized, candidate) = self.under_new_keys(request, &change, &greeting)?;
-                self.verify(initialized, candidate, change, (Path::Loaded, dek))
+                let dek = self.load(request, greeting, (initialized, old), &change, &new)?;
+                let (initialized, new) = self.under_new_keys(request, &change, greeting)?;
+                Ok(Changed { initialized, new, change, path: Path::Loaded, dek })
             }
             Found::New { initialized, new } => {
-                let how = match self.pending(&change.card)?.filter(|open| open.change.aims_as(&change)) {
+                let (path, dek) = match self.pending(&change.card)?.filter(|open| open.change.aims_as(&change)) {
                     // The card checks each block's check value before it stores it, so that its Key-DEK is the one sent.
                     Some(open) if open.sent => (Path::Finished, Proof::AcceptedByKcv),
                     Some(_) => (Path::Finished, Proof::NotVerified),
                     None => (Path::AlreadyThere, Proof::NotVerified),
                 };
-                self.verify(initialized, new, change, how)
+                Ok(Changed { initialized, new, change, path, dek })
             }
         }
-    }
-
-    /// Where set number and Key-MAC stay the same for every card, no card need be asked.
-    fn refuse_indistinct_masters(&self, request: &Request) -> Result<(), Error> {
-        if !request.replace || request.current.kvn != Some(request.target) {
-            return Ok(());
-        }
-        let anyone = [0; 10];
-        let key_mac = |key: &KeyRef| Ok::<_, Error>(self.vault.kcvs(&self.vault.card_keys(key, &anyone)?)?);
-        let new = key_mac(request.new.key())?;
-        for old in self.old_keys(request)? {
-            if old.scheme == request.new.key().scheme && key_mac(&old)?.mac == new.mac {
-                return Err(RequestError::Indistinct.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// What the current keys may be. Where the same key is named without a version for both, the present ones come from
-    /// another version than the new ones.
-    fn old_keys(&self, request: &Request) -> Result<Vec<KeyRef>, Error> {
-        let mut versions = self.vault.versions(&request.current, Use::Process)?;
-        let new = request.new.key();
-        if request.current.source != new.source {
-            versions.retain(|old| (old.scheme, &old.source) != (new.scheme, &new.source));
-        }
-        if versions.is_empty() {
-            // The card's keys can only be from a version that is held back.
-            self.vault.withheld(&request.current, Use::Process)?;
-            versions.push(new.clone());
-        }
-        Ok(versions)
     }
 
     /// One INITIALIZE UPDATE tells which keys the card has. A second one is needed only where a set is to be added beside
     /// another one: then the new number is asked for first, because the card may have that set already.
-    fn survey(&mut self, request: &Request, greeting: &Greeting) -> Result<Survey<V>, Error> {
+    fn survey(
+        &mut self,
+        request: &Request,
+        greeting: &Greeting,
+        met: Option<(Initialized, bool)>,
+    ) -> Result<Survey<V>, Error> {
         let Request { current, target, replace, .. } = request;
         let beside = |here: Kvn| !replace && here != Kvn::INITIAL && here != *target;
-        if current.kvn.is_some_and(beside)
-            && let Some(initialized) = self.target_set(request, greeting)?
-        {
-            return self.weigh(request, initialized);
-        }
-        let initialized = match self.initialize(current.kvn, greeting) {
-            // The named set is gone: the change may have been made already.
-            Err(error) if current.kvn.is_some() && not_there(&error) => {
-                return match self.target_set(request, greeting)? {
-                    Some(initialized) => self.weigh(request, initialized),
-                    None => Err(error),
-                };
-            }
-            other => other?,
+        let asked = met.is_none();
+        let initialized = match met {
+            Some((initialized, true)) => return self.weigh(request, initialized),
+            Some((initialized, false)) => initialized,
+            None => match self.first_answer(request, greeting)? {
+                Answered::Target(initialized) => return self.weigh(request, initialized),
+                Answered::Other(initialized) => initialized,
+            },
         };
         let here = initialized.kvn();
         let sent =
             self.pending(initialized.card())?.is_some_and(|open| open.sent && open.change.new.kvn == target.byte());
-        if current.kvn.is_none() && here != *target && (beside(here) || sent) {
+        // The initial set goes when another comes: where it answers a caller who met the card, there is no other.
+        let sent = sent && (asked || here != Kvn::INITIAL);
+        if !(asked && current.kvn.is_some()) && here != *target && (beside(here) || sent) {
             if let Some(initialized) = self.target_set(request, greeting)? {
                 return self.weigh(request, initialized);
             }
@@ -245,10 +203,29 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         self.weigh(request, initialized)
     }
 
+    /// The answer of the named set, or of the default one. Where a named one has others beside it, or is gone, that of the
+    /// target.
+    fn first_answer(&mut self, request: &Request, greeting: &Greeting) -> Result<Answered, Error> {
+        let Request { current, target, replace, .. } = request;
+        let beside = |here: Kvn| !replace && here != Kvn::INITIAL && here != *target;
+        if current.kvn.is_some_and(beside)
+            && let Some(initialized) = self.target_set(request, greeting)?
+        {
+            return Ok(Answered::Target(initialized));
+        }
+        match self.initialize(current.kvn, greeting) {
+            // The named set is gone: the change may have been made already.
+            Err(error) if current.kvn.is_some() && not_there(&error) => {
+                self.target_set(request, greeting)?.map(Answered::Target).ok_or(error)
+            }
+            other => other.map(Answered::Other),
+        }
+    }
+
     /// Which of the two key sets the card answered with.
     fn weigh(&self, request: &Request, initialized: Initialized) -> Result<Survey<V>, Error> {
         let pending = self.pending(initialized.card())?;
-        let old = match initialized.try_versions(self.vault, &self.old_keys(request)?)? {
+        let old = match initialized.try_versions(self.vault, &old_keys(self.vault, request)?)? {
             Ok(old) => old,
             // Where the card has none of them any more, the one that the change started from is on record.
             Err(mut gone) => {
@@ -342,21 +319,15 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         }
         let old = Kvn::on_card(change.old.kvn).ok();
         let proves_old = match self.initialize(old, greeting) {
-            Ok(initialized) => initialized.try_versions(self.vault, &self.old_keys(request)?)?.is_ok(),
+            Ok(initialized) => initialized.try_versions(self.vault, &old_keys(self.vault, request)?)?.is_ok(),
             Err(error) if not_there(&error) => false,
             Err(error) => return Err(error),
         };
         if !proves_old {
             return Err(Error::NotProved { card: change.card.clone() });
         }
-        self.end(change, Outcome::Refused { sw: sw.0 }, "put-key.refused", sw.to_string())?;
+        end(self.books, change, Outcome::Refused { sw: sw.0 }, "put-key.refused", sw.to_string())?;
         Err(GpError::Refused { command: PutKey::NAME, sw }.into())
-    }
-
-    /// Tells the audit sink, then ends the change: told twice after a kill between the two does no harm, not at all would.
-    fn end(&mut self, change: &Change, outcome: Outcome, what: &str, detail: String) -> Result<(), Error> {
-        self.books.tell(what, &change.card, detail)?;
-        self.books.append(&[Record::Ended { change: change.clone(), outcome }])
     }
 
     /// What contradicts itself is refused before anything is written down or sent.
@@ -409,7 +380,7 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         let got: String = echo.kcvs.iter().map(Kcv::to_string).collect();
         let outcome = Outcome::EchoMismatch { kvn: echo.kvn, kcvs: got.clone() };
         let detail = format!("set 0x{:02X}, check values {got}", echo.kvn);
-        self.end(change, outcome, "put-key.mismatch", detail)?;
+        end(self.books, change, outcome, "put-key.mismatch", detail)?;
         Ok(Error::EchoMismatch { card: change.card.clone(), kvn: echo.kvn, got, sent: change.new.clone() })
     }
 
@@ -427,30 +398,47 @@ impl<T: Transport, V: Vault, E: Entropy> Rotation<'_, '_, T, V, E> {
         }
         Ok((initialized, candidate))
     }
+}
 
-    /// A session under the new keys, one encrypted exchange in it, and the end of the change.
-    fn verify(
-        &mut self,
-        initialized: Initialized,
-        candidate: Candidate<V>,
-        change: Change,
-        (path, dek): (Path, Proof),
-    ) -> Result<Report, Error> {
-        let (kcvs, key_enc) = (candidate.kcvs, candidate.matched.key_enc);
-        let mut opened = initialized.open(self.card, candidate, self.choices, self.books, (&[], &[]))?;
-        let level = opened.session.level().ok_or(Error::SessionOver)?;
-        let enc = match (exchange_encrypted(&mut opened.session)?, key_enc) {
-            (Proof::Proved(how), _) => Proof::Proved(how),
-            (_, Some(true)) => Proof::Proved("the pseudo-random challenge"),
-            (other, _) => other,
-        };
-        let (custody, first_sight) = (self.vault.custody(&opened.keys), opened.first_sight);
-        let proofs = KeySet { enc, mac: Proof::Proved("the card cryptogram"), dek };
-        if path != Path::AlreadyThere {
-            self.end(&change, Outcome::Loaded, "put-key.loaded", describe(&change))?;
-        }
-        Ok(Report { change, path, kcvs, proofs, level, custody, first_sight })
+/// What can be refused before any card is there.
+///
+/// # Errors
+/// [`Error::Request`] for masters that nobody could tell apart afterwards, [`Error::Vault`].
+pub fn check<V: Vault>(vault: &V, request: &Request) -> Result<(), Error> {
+    refuse_indistinct_masters(vault, request)?;
+    old_keys(vault, request).map(drop)
+}
+
+/// Where set number and Key-MAC stay the same for every card, no card need be asked.
+fn refuse_indistinct_masters<V: Vault>(vault: &V, request: &Request) -> Result<(), Error> {
+    if !request.replace || request.current.kvn != Some(request.target) {
+        return Ok(());
     }
+    let anyone = [0; 10];
+    let key_mac = |key: &KeyRef| Ok::<_, Error>(vault.kcvs(&vault.card_keys(key, &anyone)?)?);
+    let new = key_mac(request.new.key())?;
+    for old in old_keys(vault, request)? {
+        if old.scheme == request.new.key().scheme && key_mac(&old)?.mac == new.mac {
+            return Err(RequestError::Indistinct.into());
+        }
+    }
+    Ok(())
+}
+
+/// What the current keys may be. Where the same key is named without a version for both, the present ones come from
+/// another version than the new ones.
+fn old_keys<V: Vault>(vault: &V, request: &Request) -> Result<Vec<KeyRef>, Error> {
+    let mut versions = vault.versions(&request.current, Use::Process)?;
+    let new = request.new.key();
+    if request.current.source != new.source {
+        versions.retain(|old| (old.scheme, &old.source) != (new.scheme, &new.source));
+    }
+    if versions.is_empty() {
+        // The card's keys can only be from a version that is held back.
+        vault.withheld(&request.current, Use::Process)?;
+        versions.push(new.clone());
+    }
+    Ok(versions)
 }
 
 /// The number of the set that the change starts from. Where the card already answers with the target, an earlier run
@@ -462,38 +450,6 @@ fn old_kvn(request: &Request, initialized: &Initialized, pending: Option<&OpenCh
 }
 
 /// The card says that it has no such key set. Cards use several status words for that, and none is authenticated.
-const fn not_there(error: &Error) -> bool {
+pub(crate) const fn not_there(error: &Error) -> bool {
     matches!(error, Error::Scp { error: ScpError::InitializeRefused(_), .. })
-}
-
-/// Commands with something to answer: GET STATUS has data both ways, and the others serve where an application does not
-/// know it. What speaks for Key-ENC is an answer that decrypts, or an encrypted command accepted under a MAC.
-fn exchange_encrypted<T: Transport, C: SessionCipher>(session: &mut Session<'_, T, C>) -> Result<Proof, Error> {
-    let level = session.level().ok_or(Error::SessionOver)?;
-    let mut data = Vec::new();
-    let status = GetStatus { scope: Scope::IssuerSecurityDomain, next: false };
-    let answer = session.send(GetStatus::NAME, &status.apdu(&mut data))?;
-    let accepted = answer.sw.carries_rmac();
-    if level.r_enc() && !answer.data.is_empty() {
-        return Ok(Proof::Proved("an encrypted exchange"));
-    }
-    if accepted && level.c_enc() && level.r_mac() {
-        return Ok(Proof::Proved("an encrypted command that the card accepted"));
-    }
-    if accepted && level.c_enc() {
-        return Ok(Proof::Unauthenticated);
-    }
-    for object in [Object::KeyInformation, Object::Kdd, Object::CardData] {
-        let answer = session.send(GetData::NAME, &GetData { object }.apdu(&mut data))?;
-        if level.r_enc() && !answer.data.is_empty() {
-            return Ok(Proof::Proved("an encrypted exchange"));
-        }
-    }
-    Ok(Proof::NotVerified)
-}
-
-fn describe(change: &Change) -> String {
-    let Change { old, new, replace, kept_in, .. } = change;
-    let how = if *replace { "replacing" } else { "beside" };
-    format!("set 0x{:02X} ({}) {how} 0x{:02X} ({}), kept in {kept_in}", new.kvn, new.kcvs, old.kvn, old.kcvs)
 }

@@ -326,6 +326,12 @@ impl<T: Transport, C: SessionCipher> Session<'_, T, C> {
         self.open.as_ref().map(Open::level)
     }
 
+    /// The most data that fits one short command of it, in bytes; `None` when it is over.
+    #[must_use]
+    pub fn short_capacity(&self) -> Option<usize> {
+        self.open.as_ref().map(|open| open.level().short_capacity(open.mode()))
+    }
+
     /// Wraps a command, sends it, and unwraps the answer.
     ///
     /// # Errors

@@ -18,7 +18,6 @@ use cardwright_tests::hsm::{self, Kind};
 use cardwright_tests::speed::{Bench, each, echo, median, verdict};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::rc::Rc;
 use std::sync::Arc;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -52,7 +51,7 @@ const fn spec(purpose: Purpose, key_type: KeyType) -> KeySpec {
 /// A keyring with nothing but this vault, `v`.
 fn keyring(vault: OpenVault) -> Keyring {
     let mut keyring = Keyring::new();
-    keyring.open(name("v"), vault, Rc::new(Unguarded));
+    keyring.open(name("v"), vault, Arc::new(Unguarded));
     keyring
 }
 

@@ -1,4 +1,4 @@
-//! `cardwright demo`, second act: what it says is what its transcripts say.
+//! `cardwright demo`, second and third act: what it says is what its transcripts and its registry say.
 
 use cardwright_tests::cli::Desk;
 use serde_json::{Value, json};
@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 /// Runs it, and keeps its files in this directory.
 fn demo(desk: &Desk, dir: &str) -> Value {
-    desk.run(&["demo", "--json", "--cards", "1", "--keep", dir]).expect(0).json()["ceremony"].clone()
+    desk.run(&["demo", "--json", "--cards", "1", "--job-cards", "0", "--keep", dir]).expect(0).json()["ceremony"]
+        .clone()
 }
 
 /// The lines of one kind in a transcript that it kept.
@@ -54,6 +55,20 @@ fn no_two_cards_are_alike() {
         assert_eq!(said.len(), count, "{kind}");
         assert_eq!(said.iter().collect::<BTreeSet<_>>().len(), count, "{kind}");
     }
+}
+
+/// The program is killed in the middle of the job, and the job balances all the same.
+#[test]
+fn a_job_is_killed_and_made() {
+    let desk = Desk::new();
+    let told = desk.run(&["demo", "--json", "--cards", "1", "--job-cards", "120", "--keep", "kept"]).expect(0).json();
+    let job = &told["job"];
+    assert_eq!((&job["cards"], &job["accepted"], &job["balances"]), (&json!(120), &json!(120), &json!(true)), "{job}");
+    assert!(job["killed_at"].as_u64().is_some_and(|made| made < 120), "{job}");
+    let status = desk.run(&["batch", "status", "demo", "--json", "--state-dir", "kept/bureau/state"]).expect(0).json();
+    assert_eq!(status["jobs"][0]["state"], "closed");
+    assert_eq!(status["jobs"][0]["balance"]["accepted"], 120);
+    desk.run(&["registry", "check", "--state-dir", "kept/bureau/state"]).expect(0);
 }
 
 /// Who brings keys has come to see those.

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod attacks;
+mod batch;
 mod ceremony;
 mod command_line;
 mod custodian;

@@ -197,7 +197,7 @@ impl Driver {
         let byte = self.rng.next_u32().to_le_bytes()[0];
         match self.below(5) {
             0 => header.cla = self.pick(&[0x00, 0x80, 0x84, 0x04, 0x20, 0xFF]),
-            1 if !matches!(byte, 0xA4 | 0x70 | 0xC0 | 0xF0 | 0xE6) => header.ins = byte,
+            1 if !matches!(byte, 0xA4 | 0x70 | 0xC0 | 0xE2 | 0xF0 | 0xE6) => header.ins = byte,
             2 => header.p1 = byte,
             3 => header.p2 = byte,
             _ if self.one_in(2) => {
@@ -436,7 +436,10 @@ fn both_cards_give_the_same_answers() {
         if driver.one_in(10) {
             let garbage = driver.bytes(40);
             // Chaining, other channels, and what only one of the cards has are left out.
-            if garbage.len() >= 4 && garbage[0] & 0x50 == 0 && !matches!(garbage[1], 0xA4 | 0x70 | 0xC0 | 0xF0 | 0xE6) {
+            if garbage.len() >= 4
+                && garbage[0] & 0x50 == 0
+                && !matches!(garbage[1], 0xA4 | 0x70 | 0xC0 | 0xE2 | 0xF0 | 0xE6)
+            {
                 driver.host.forget();
                 let answered = driver.host.raw(&garbage);
                 assert!(!matches!(answered, Err(Failure::Lost)));

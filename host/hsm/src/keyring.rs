@@ -17,7 +17,7 @@ use cardwright_proto::gp::put_key::{BlockForm, KeyBlock};
 use cardwright_proto::scp::kdf::Context;
 use cardwright_proto::scp::{self, CipherFailed, SessionCipher, SoftCipher};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A vault of either kind, open.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ fn file_material<'v>(
     Ok(material)
 }
 
-/// The keys of a run.
+/// The keys of a run. Threads can share it.
 #[derive(Debug, Default)]
 pub struct Keyring {
     soft: SoftVault,
@@ -128,7 +128,7 @@ pub struct Keyring {
 #[derive(Debug)]
 struct Guarded {
     vault: OpenVault,
-    warden: Rc<dyn Warden>,
+    warden: Arc<dyn Warden>,
 }
 
 impl Guarded {
@@ -157,7 +157,7 @@ impl Keyring {
     }
 
     /// Takes an opened vault, and whom to ask before each use of its keys.
-    pub fn open(&mut self, name: Name, vault: OpenVault, warden: Rc<dyn Warden>) {
+    pub fn open(&mut self, name: Name, vault: OpenVault, warden: Arc<dyn Warden>) {
         self.vaults.insert(name, Guarded { vault, warden });
     }
 
@@ -248,7 +248,7 @@ impl Vault for Keyring {
         let Source::Vault(named) = &key.source else { return Ok(vec![key.clone()]) };
         let warden = &self.guarded(key, &named.vault)?.warden;
         if named.version.is_some() {
-            warden.permit(named, Use::Process)?;
+            warden.permit(named, what)?;
             return Ok(vec![key.clone()]);
         }
         let versions = warden.versions(named, what)?;

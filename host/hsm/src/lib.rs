@@ -7,6 +7,7 @@
 //! - [`vault_file`]: keys in one encrypted file.
 //! - [`operator_key`]: the keys that people sign with.
 //! - [`pkcs11`]: keys in a token, and the derivation chain inside it.
+//! - [`sealed_field`]: personalisation data that only a job's key opens.
 //! - [`protect`]: what keeps that memory out of core files and swap.
 
 pub mod key_file;
@@ -15,6 +16,7 @@ pub mod operator_key;
 pub mod pkcs11;
 pub mod protect;
 pub mod random;
+pub mod sealed_field;
 pub mod soft;
 pub mod vault_file;
 

@@ -24,4 +24,12 @@ pub trait AuditSink {
     /// # Errors
     /// [`JournalError`], after which the operation stops.
     fn record(&mut self, event: &Event) -> Result<(), JournalError>;
+
+    /// Writes several, in order, at the cost of one where the sink can do that. All are durable on return.
+    ///
+    /// # Errors
+    /// [`JournalError`]: a first part of them may be written.
+    fn record_all(&mut self, events: &[Event]) -> Result<(), JournalError> {
+        events.iter().try_for_each(|event| self.record(event))
+    }
 }

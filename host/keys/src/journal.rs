@@ -142,6 +142,13 @@ pub enum Record {
     Intent(Change),
     /// PUT KEY is about to be sent.
     Sending(Change),
+    /// The card has deleted a key set.
+    Deleted {
+        /// The card.
+        card: CardId,
+        /// The set's number.
+        kvn: u8,
+    },
     /// A key change has ended.
     Ended {
         /// The change.
@@ -233,6 +240,7 @@ impl Ledger {
                 self.failures.refused = self.failures.refused.saturating_add(1);
             }
             Record::Authenticated { .. } => self.failures = Failures::default(),
+            Record::Deleted { kvn, .. } => self.counters.retain(|set, _| set.kvn != kvn),
             Record::Intent(change) => self.open = Some(OpenChange { change, sent: false, mismatch: false }),
             Record::Sending(change) => self.open = Some(OpenChange { change, sent: true, mismatch: false }),
             Record::Ended { change, outcome: Outcome::EchoMismatch { .. } } => {
@@ -268,7 +276,8 @@ impl Record {
             Self::Counter { card, .. }
             | Self::Authenticating { card, .. }
             | Self::Authenticated { card, .. }
-            | Self::AuthenticationRefused { card, .. } => card,
+            | Self::AuthenticationRefused { card, .. }
+            | Self::Deleted { card, .. } => card,
             Self::Intent(change) | Self::Sending(change) | Self::Ended { change, .. } => &change.card,
         }
     }

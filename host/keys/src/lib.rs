@@ -4,6 +4,7 @@
 //! - [`key`]: keys in memory, the text that they are read from, check values.
 //! - [`diversify`]: a card's keys from a master.
 //! - [`vault`]: the port to whatever holds keys: files now, HSMs later.
+//! - [`job`]: which cards are made of which blanks, what becomes of each chip, what two people sign.
 //! - [`journal`]: what is written down before a card is changed, and what is read back after a crash.
 //! - [`audit`]: what is written down for other people.
 //! - [`lifecycle`]: a key's states, who moves it from one to the next, what it serves for in each.
@@ -18,6 +19,7 @@ pub mod ceremony;
 mod cipher;
 pub mod custody;
 pub mod diversify;
+pub mod job;
 pub mod journal;
 pub mod key;
 pub mod keyref;

@@ -31,6 +31,9 @@ pub enum LinkError {
     /// The reader has no card.
     #[error("there is no card in reader `{0}`")]
     NoCard(String),
+    /// There is a card, and it gives no answer to reset: it is the wrong way round, or broken.
+    #[error("the card in reader `{0}` does not answer: it is the wrong way round, or broken")]
+    Mute(String),
     /// No virtual card dialled in and gave its ATR.
     #[error("no virtual card connected to port {port} and gave its ATR within {waited:?}")]
     NoVirtualCard {

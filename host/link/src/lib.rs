@@ -1,10 +1,11 @@
 //! How bytes reach a card: PC/SC readers, vpcd sockets, simulated cards in process.
 //!
-//! [`open`] takes the URI of `--reader`. Every way is a [`Transport`]. [`edge`] is for programs that hold `apdu-core`
-//! types.
+//! [`open`] takes the URI of `--reader`. Every way is a [`Transport`]. [`feeder`] gives one card after the other. [`edge`] is
+//! for programs that hold `apdu-core` types.
 
 pub mod edge;
 mod error;
+pub mod feeder;
 mod pcsc;
 mod uri;
 pub mod virtual_card;

@@ -18,7 +18,7 @@ const MAX_COMMAND: usize = 4 + 3 + 65_535 + 2;
 /// The longest response: 65,536 bytes and the status word.
 const MAX_RESPONSE: usize = 65_538;
 /// How long the service may take to say which readers there are.
-const LIST_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIST_LIMIT: Duration = Duration::from_secs(10);
 
 /// A reader of the PC/SC service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +36,23 @@ pub struct ReaderInfo {
 /// # Errors
 /// [`LinkError::Pcsc`] where the service is not running, [`LinkError::PcscBusy`] where it does not answer.
 pub fn readers() -> Result<Vec<ReaderInfo>, LinkError> {
+    within_limit(list)?.map_err(LinkError::Pcsc)
+}
+
+/// The whole name of the one reader whose name contains `name_part`, whatever the case.
+pub(crate) fn find(name_part: &str) -> Result<CString, LinkError> {
+    let names = within_limit(|| names(&Context::establish(Scope::User)?))?.map_err(LinkError::Pcsc)?;
+    worker::choose(name_part, names)
+}
+
+/// Asks the service on a thread of its own, because it can hang.
+fn within_limit<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Result<T, LinkError> {
     let (sender, answer) = sync_channel(1);
     spawn(move || {
         // Nobody waits any more: then nobody wants the answer.
-        let _ = sender.send(list());
+        let _ = sender.send(ask());
     })?;
-    answer.recv_timeout(LIST_LIMIT).map_err(|_| LinkError::PcscBusy(LIST_LIMIT))?.map_err(LinkError::Pcsc)
+    answer.recv_timeout(LIST_LIMIT).map_err(|_| LinkError::PcscBusy(LIST_LIMIT))
 }
 
 fn list() -> Result<Vec<ReaderInfo>, Error> {
@@ -66,11 +77,11 @@ fn names(context: &Context) -> Result<Vec<CString>, Error> {
     }
 }
 
-fn readable(name: &CStr) -> String {
+pub(crate) fn readable(name: &CStr) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn spawn(run: impl FnOnce() + Send + 'static) -> Result<(), LinkError> {
+pub(crate) fn spawn(run: impl FnOnce() + Send + 'static) -> Result<(), LinkError> {
     let builder = thread::Builder::new().name("pcsc".to_owned());
     builder.spawn(run).map(drop).map_err(|error| LinkError::Io { what: "starting a thread".to_owned(), error })
 }

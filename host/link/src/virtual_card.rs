@@ -4,7 +4,8 @@
 //! logical channels. Its memory is journaled and can lose power at any write; it may live in a file. From the outside in:
 //!
 //! - this file: power, one command in and one answer out, secure messaging around it;
-//! - `channels`: logical channels, chaining, GET RESPONSE; `secure`: the session; `domain`, `put_key`, `echo`, `custodian`: commands;
+//! - `channels`: logical channels, chaining, GET RESPONSE; `secure`: the session;
+//! - `domain`, `put_key`, `personal`, `echo`, `custodian`: commands;
 //! - `profile`: which card; `store`: key sets, counters, tries; `layout`: where they stand; `nvm`: how they are written.
 
 mod challenge;
@@ -14,6 +15,7 @@ mod domain;
 mod echo;
 mod layout;
 mod nvm;
+mod personal;
 mod profile;
 mod put_key;
 mod secure;
@@ -21,18 +23,23 @@ mod store;
 
 use crate::error::Lost;
 use crate::{LinkError, Transport};
+use cardwright_keys::journal::CardId;
 use cardwright_proto::apdu::Command;
 use cardwright_proto::apdu::class::Class;
 use cardwright_proto::status::StatusWord;
 use cardwright_proto::tlv;
-use challenge::{Generator, OsRandom, Seeded};
+use challenge::{Generator, OsRandom};
 use channels::{Application, Chain, Channels, Rest, most, most_of};
 use profile::Profile;
 use secure::Secure;
 use std::fmt;
+use std::fs::File;
 use std::mem;
+use std::path::Path;
 use store::Store;
 use zeroize::Zeroizing;
+
+pub(crate) use challenge::Seeded;
 
 const SELECT: u8 = 0xA4;
 const MANAGE_CHANNEL: u8 = 0x70;
@@ -128,21 +135,39 @@ impl VirtualCard {
     pub fn from_profile(text: &str) -> Result<Self, LinkError> {
         let profile = Profile::parse(text)?;
         let store = Store::open(&profile)?;
-        let mut seeded = profile.seed.as_deref().and_then(Seeded::new);
+        Ok(Self::with(format!("sim:{text}"), store, profile.seed.as_deref()))
+    }
+
+    /// Makes a card of its own serial in a new file, for a deck, and tells its name. Where the words have a `kdd`, its
+    /// first 6 bytes are the vendor's, and the serial stands behind them.
+    pub(crate) fn create(words: &str, serial: u32, path: &Path) -> Result<CardId, LinkError> {
+        let profile = Profile::parse(words)?.with_serial(words, serial)?;
+        let store = Store::create(&profile, path)?;
+        let identity = store.identity();
+        Ok(CardId::new(&identity.kdd, Some(&domain::chip(identity.serial))))
+    }
+
+    /// Takes up the card in a state file that the caller has locked. `name` is the reader's.
+    pub(crate) fn resume(name: String, file: File) -> Result<Self, LinkError> {
+        Ok(Self::with(name, Store::resume(file)?, None))
+    }
+
+    fn with(name: String, store: Store, seed: Option<&[u8]>) -> Self {
+        let mut seeded = seed.and_then(Seeded::new);
         let identity = custodian::kept::identity(store.memory());
         let own = seeded.as_mut().and_then(|seeded| seeded.of_card(&identity, store.checksum()));
         let generator = |seeded: Option<Seeded>| -> Box<dyn Generator + Send> {
             seeded.map_or_else(|| Box::new(OsRandom) as _, |seeded| Box::new(seeded) as _)
         };
-        Ok(Self {
-            name: format!("sim:{text}"),
+        Self {
+            name,
             store,
             challenges: generator(seeded),
             random: generator(own),
             powered: true,
             ram: Ram::default(),
             work: Zeroizing::default(),
-        })
+        }
     }
 
     /// Arms a loss of power at the `n`-th tear point from now, 0 being the next one. Every raw write to the card's memory
@@ -285,7 +310,7 @@ impl VirtualCard {
                     custodian::process(card, level, class, command, out)
                 }
                 Application::SecurityDomain => {
-                    domain::process(&mut self.store, ram.secure.open_on(channel).as_deref(), class, command, out)
+                    domain::process(&mut self.store, ram.secure.open_on(channel), class, command, out)
                 }
             },
         }

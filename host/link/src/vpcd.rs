@@ -13,9 +13,13 @@ use crate::{LinkError, Lost, Transport, check_length};
 use frame::{Control, MAX_BODY};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use wire::Wire;
+
+/// Between two questions whether anybody still waits.
+const ASK: Duration = Duration::from_millis(100);
 
 /// A virtual reader on a loopback port, with the card that dialled in.
 ///
@@ -23,7 +27,8 @@ use wire::Wire;
 /// next one's.
 #[derive(Debug)]
 pub struct Vpcd {
-    listener: TcpListener,
+    /// Where a card can dial in again; `None` where another one would come instead of it.
+    again: Option<TcpListener>,
     port: u16,
     name: String,
     wait: Duration,
@@ -47,13 +52,70 @@ impl Vpcd {
     /// # Errors
     /// [`LinkError::Io`], [`LinkError::NoVirtualCard`].
     pub fn on(listener: TcpListener, wait: Duration, time_limit: Duration) -> Result<Self, LinkError> {
-        let port = listener
-            .local_addr()
-            .and_then(|address| listener.set_nonblocking(true).map(|()| address.port()))
-            .map_err(|error| LinkError::Io { what: "the listening socket".to_owned(), error })?;
-        let mut atr = Vec::new();
-        let wire = accept(&listener, port, wait, time_limit, &mut atr)?;
-        Ok(Self { listener, port, name: format!("vpcd:{port}"), wait, time_limit, link: Ok(wire), atr })
+        let port = prepare(&listener)?;
+        let mut vpcd = Self::empty(port, wait, time_limit);
+        vpcd.wait_again(&listener)?;
+        vpcd.again = Some(listener);
+        Ok(vpcd)
+    }
+
+    /// The next card that dials in on a socket that [`prepare`] has seen; `None` where `stop` said so, which is asked
+    /// all the while. After a lost answer it cannot be reset: who dials in then is the next card.
+    pub(crate) fn next(
+        (listener, port): (&TcpListener, u16),
+        wait: Duration,
+        time_limit: Duration,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, LinkError> {
+        let mut vpcd = Self::empty(port, wait, time_limit);
+        let wire = vpcd.accept(listener, Patience { until: None, stop })?;
+        Ok(wire.map(|wire| {
+            vpcd.link = Ok(wire);
+            vpcd
+        }))
+    }
+
+    /// The connection, for hanging up from elsewhere.
+    pub(crate) fn line(&self) -> io::Result<Option<TcpStream>> {
+        self.link.as_ref().ok().map(|wire| wire.stream().try_clone()).transpose()
+    }
+
+    fn empty(port: u16, wait: Duration, time_limit: Duration) -> Self {
+        let link = Err(Lost::Broken("no card has dialled in".to_owned()));
+        Self { again: None, port, name: format!("vpcd:{port}"), wait, time_limit, link, atr: Vec::new() }
+    }
+
+    /// Takes the card that dials in within the wait.
+    fn wait_again(&mut self, listener: &TcpListener) -> Result<(), LinkError> {
+        let until = Instant::now().checked_add(self.wait);
+        let wire = self.accept(listener, Patience { until, stop: &|| false })?;
+        let nobody = LinkError::NoVirtualCard { port: self.port, waited: self.wait };
+        self.link = Ok(wire.ok_or(nobody)?);
+        Ok(())
+    }
+
+    /// Waits for a card that answers. One that dials in and does not (because it gave up since) makes room for the next.
+    fn accept(&mut self, listener: &TcpListener, patience: Patience<'_>) -> Result<Option<Wire>, LinkError> {
+        let port = self.port;
+        let failed = |error| LinkError::Io { what: format!("waiting for a card on port {port}"), error };
+        while let Some(slice) = patience.slice() {
+            if !ready(listener, slice).map_err(failed)? {
+                continue;
+            }
+            let stream = match listener.accept() {
+                Ok((stream, _)) => stream,
+                // The card may have hung up since.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            stream.set_nonblocking(false).map_err(failed)?;
+            let mut wire = Wire::new(stream, Some(ASK)).map_err(failed)?;
+            if first_power(&mut wire, patience.at_most(self.wait), &mut self.atr).is_ok() {
+                wire.set_limit(Some(self.time_limit)).map_err(failed)?;
+                return Ok(Some(wire));
+            }
+        }
+        Ok(None)
     }
 
     /// The port that is listened on.
@@ -90,9 +152,14 @@ impl Transport for Vpcd {
         {
             return Ok(());
         }
+        let Some(listener) = self.again.take() else {
+            let lost = Lost::Broken("the card did not take a reset".to_owned());
+            return Err(LinkError::Down(self.link.as_ref().err().cloned().unwrap_or(lost)));
+        };
         self.link = Err(Lost::Broken("no card has dialled in again".to_owned()));
-        self.link = Ok(accept(&self.listener, self.port, self.wait, self.time_limit, &mut self.atr)?);
-        Ok(())
+        let came = self.wait_again(&listener);
+        self.again = Some(listener);
+        came
     }
 
     fn atr(&self) -> &[u8] {
@@ -122,41 +189,43 @@ fn exchange(wire: &mut Wire, command: &[u8], response: &mut Vec<u8>, limit: Dura
     Err(LinkError::Lost(lost))
 }
 
-/// Waits for a card that answers. One that dials in and does not (because it gave up since) makes room for the next.
-fn accept(
-    listener: &TcpListener,
-    port: u16,
-    wait: Duration,
-    time_limit: Duration,
-    atr: &mut Vec<u8>,
-) -> Result<Wire, LinkError> {
-    let failed = |error| LinkError::Io { what: format!("waiting for a card on port {port}"), error };
-    let started = Instant::now();
-    loop {
-        let left = wait.saturating_sub(started.elapsed());
-        if left.is_zero() || !ready(listener, left).map_err(failed)? {
-            return Err(LinkError::NoVirtualCard { port, waited: wait });
+/// How long somebody waits for a card.
+#[derive(Clone, Copy)]
+struct Patience<'a> {
+    /// `None`: until somebody says stop.
+    until: Option<Instant>,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl Patience<'_> {
+    /// How long to wait before the next question; `None`: no longer at all.
+    fn slice(self) -> Option<Duration> {
+        if (self.stop)() {
+            return None;
         }
-        let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
-            // The card may have hung up since.
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionAborted) => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        stream.set_nonblocking(false).map_err(failed)?;
-        let left = wait.saturating_sub(started.elapsed());
-        let mut wire = Wire::new(stream, Some(left)).map_err(failed)?;
-        if power(&mut wire, Control::PowerOn, atr).is_ok() {
-            wire.set_limit(Some(time_limit)).map_err(failed)?;
-            return Ok(wire);
-        }
+        let left = self.until.map_or(ASK, |until| until.saturating_duration_since(Instant::now()).min(ASK));
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The same, but for no longer than this from now on.
+    fn at_most(self, wait: Duration) -> Self {
+        let until = [self.until, Instant::now().checked_add(wait)].into_iter().flatten().min();
+        Self { until, ..self }
     }
 }
 
-/// Waits until a card knocks; `false` when the time is over.
-fn ready(listener: &TcpListener, wait: Duration) -> io::Result<bool> {
+/// The port of a listening socket, which does not block from now on: a card may be gone before it is let in.
+pub(crate) fn prepare(listener: &TcpListener) -> Result<u16, LinkError> {
+    listener
+        .local_addr()
+        .and_then(|address| listener.set_nonblocking(true).map(|()| address.port()))
+        .map_err(|error| LinkError::Io { what: "the listening socket".to_owned(), error })
+}
+
+/// Waits until a card knocks, or says something; `false` when the time is over.
+fn ready(socket: &impl AsFd, wait: Duration) -> io::Result<bool> {
     let timeout = Timespec::try_from(wait).map_err(|_| ErrorKind::InvalidInput)?;
-    match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&timeout)) {
+    match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&timeout)) {
         Ok(ready) => Ok(ready > 0),
         // The caller counts the time and comes back.
         Err(rustix::io::Errno::INTR) => Ok(true),
@@ -164,10 +233,29 @@ fn ready(listener: &TcpListener, wait: Duration) -> io::Result<bool> {
     }
 }
 
+/// Powers up a card that has just dialled in, and may be slow to answer.
+fn first_power(wire: &mut Wire, patience: Patience<'_>, atr: &mut Vec<u8>) -> io::Result<()> {
+    ask_for_atr(wire, Control::PowerOn)?;
+    loop {
+        let slice = patience.slice().ok_or(ErrorKind::TimedOut)?;
+        if ready(wire.stream(), slice)? {
+            return take_atr(wire, atr);
+        }
+    }
+}
+
 /// Powers up or resets, and fetches the ATR.
 fn power(wire: &mut Wire, control: Control, atr: &mut Vec<u8>) -> io::Result<()> {
+    ask_for_atr(wire, control)?;
+    take_atr(wire, atr)
+}
+
+fn ask_for_atr(wire: &mut Wire, control: Control) -> io::Result<()> {
     wire.send(&control.body())?;
-    wire.send(&Control::Atr.body())?;
+    wire.send(&Control::Atr.body())
+}
+
+fn take_atr(wire: &mut Wire, atr: &mut Vec<u8>) -> io::Result<()> {
     if !wire.receive(atr)? {
         return Err(ErrorKind::UnexpectedEof.into());
     }

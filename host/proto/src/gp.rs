@@ -8,6 +8,8 @@ pub mod initialize_update;
 pub mod key;
 pub mod put_key;
 pub mod select;
+pub mod set_status;
+pub mod store_data;
 
 use crate::apdu::{self, Response};
 use crate::custody::PinRefused;

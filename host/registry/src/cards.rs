@@ -125,16 +125,21 @@ pub(crate) fn kcv_algorithm(text: &str) -> Result<(), &'static str> {
     if known.contains(&text) { Ok(()) } else { Err("algorithms of check values are AES, 3DES, ARIA and SEED") }
 }
 
-/// The check values of a set as bytes: ENC, MAC, DEK, three each.
+/// Number and check values of a set; these as bytes.
 pub(crate) fn set_bytes(set: &SetId) -> Result<(u8, [u8; 9]), &'static str> {
     Kvn::on_card(set.kvn).map_err(|_| "a key set's number is 0x01 to 0x7F, or 0xFF for initial keys")?;
+    Ok((set.kvn, check_values(&set.kcvs)?))
+}
+
+/// The check values of a set as bytes: ENC, MAC, DEK, three each.
+pub(crate) fn check_values(hex: &str) -> Result<[u8; 9], &'static str> {
     let mut kcvs = [0; 9];
-    let upper = set.kcvs.bytes().all(|byte| !byte.is_ascii_lowercase());
-    hex::decode_to_slice(&set.kcvs, &mut kcvs)
+    let upper = hex.bytes().all(|byte| !byte.is_ascii_lowercase());
+    hex::decode_to_slice(hex, &mut kcvs)
         .ok()
         .filter(|()| upper)
         .ok_or("check values of a set are 18 hex digits, upper case")?;
-    Ok((set.kvn, kcvs))
+    Ok(kcvs)
 }
 
 impl KeySetEntry {

@@ -7,22 +7,28 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cards;
+mod jobs;
 mod journal;
 mod keys;
 mod requests;
 
-use crate::{CardEntry, CardQuery, Registry};
+use crate::{CardEntry, CardQuery, Jobs, Registry};
 use cardwright_keys::journal::{CardId, SetId};
 use proptest::prelude::ProptestConfig;
 
+/// All that a database is.
+pub trait Store: Registry + Jobs {}
+
+impl<T: Registry + Jobs> Store for T {}
+
 /// Opens a handle on one database.
-pub type Open = Box<dyn Fn() -> Box<dyn Registry>>;
+pub type Open = Box<dyn Fn() -> Box<dyn Store>>;
 
 /// One case.
 pub type Case = fn(&dyn Fn() -> Open);
 
 /// All cases with their names.
-pub const CASES: [(&str, Case); 18] = [
+pub const CASES: [(&str, Case); 34] = [
     ("records add up as ledgers do", journal::adds_up),
     ("appends are all or nothing", journal::all_or_nothing),
     ("a card's history of key changes", journal::ends),
@@ -40,7 +46,23 @@ pub const CASES: [(&str, Case); 18] = [
     ("requests and approvals are kept as they were filed", requests::kept),
     ("requests and approvals come once", requests::once),
     ("a request serves once", requests::serves_once),
-    ("every write makes another edition", requests::edition),
+    ("every write about keys makes another edition, and no other", requests::edition),
+    ("a job is what was added", jobs::as_written),
+    ("jobs are added all or nothing", jobs::all_or_nothing),
+    ("a job that cannot be kept is refused", jobs::unfit),
+    ("a key belongs to an issuer and a domain", jobs::keys),
+    ("jobs are what was written", jobs::as_the_model),
+    ("batches stand apart", jobs::apart),
+    ("records follow the edges", jobs::edges),
+    ("a chip is taken up once", jobs::once),
+    ("a list by KDD alone", jobs::by_kdd),
+    ("remakes", jobs::remakes),
+    ("what cannot be told of attempts is refused", jobs::refused),
+    ("what is told of attempts", jobs::facts),
+    ("jobs are held back, and go on", jobs::held_back),
+    ("a job is closed at zero, or with its variance", jobs::closed),
+    ("a run that was stopped in the middle is seen", jobs::runs),
+    ("statements serve once", jobs::statements),
 ];
 
 /// Runs all cases, each on databases that `make` makes.

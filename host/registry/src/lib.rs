@@ -1,8 +1,8 @@
 //! What is known of cards and keys, and never a key: which cards there are and which key sets they have, where each
-//! version of each key is in its life, who asked for and approved what, the counters and failures of each card, and the
-//! intent journal of key changes.
+//! version of each key is in its life, who asked for and approved what, the counters and failures of each card, the
+//! intent journal of key changes, and the jobs that cards are made in.
 //!
-//! [`Registry`] is the port. [`sqlite`] is the first database behind it; `conformance` (a feature of this crate) is
+//! [`Registry`] is the port, and [`Jobs`] the one for jobs. [`sqlite`] is the first database behind it; `conformance` (a feature of this crate) is
 //! what a second one has to pass. What a database says is believed only as far as it can be: histories are replayed
 //! over the table of edges, approvals checked by their signatures, and every name parsed again. [`lines`] is how cards
 //! come in and go out as text.
@@ -10,6 +10,7 @@
 pub mod cards;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod jobs;
 pub mod lines;
 pub mod sqlite;
 
@@ -19,6 +20,7 @@ use cardwright_keys::journal::{CardId, Journal};
 use cardwright_keys::keyref::VaultKey;
 use cardwright_keys::lifecycle::{History, Step};
 use cardwright_keys::vault::{KeyType, Purpose};
+pub use jobs::Jobs;
 
 /// One version of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +94,7 @@ pub struct RequestEntry {
 
 /// Where all of this is kept. What a call has returned from is durable, and a call does all or nothing. After a write
 /// that failed nothing more is written through this value ([`RegistryError::Failed`]); [`RegistryError::Conflict`],
-/// [`RegistryError::Unfit`] and [`RegistryError::Busy`] are answers, and change nothing.
+/// [`RegistryError::Unfit`], [`RegistryError::Input`] and [`RegistryError::Busy`] are answers, and change nothing.
 pub trait Registry: Journal {
     /// Adds what is known of cards, all or nothing: cards that are there already get what is new, and what contradicts
     /// is an error that names the first such card.
@@ -188,7 +190,8 @@ pub trait Registry: Journal {
     /// [`RegistryError::Conflict`] where it had served before.
     fn spend(&mut self, request: Nonce) -> Result<(), RegistryError>;
 
-    /// Changes with every write by anybody: what was read before may be old then. Cheap.
+    /// Changes with every write about keys, requests and approvals, by anybody: what was read of them before may be old
+    /// then. What is written of cards, jobs and in the journal leaves it as it is. Cheap.
     ///
     /// # Errors
     /// [`RegistryError`]
@@ -252,6 +255,9 @@ pub enum RegistryError {
     /// What was to be written is nothing that a registry holds.
     #[error("the registry cannot keep that: {0}")]
     Unfit(String),
+    /// What was to be written could not be read to its end.
+    #[error("{0}")]
+    Input(Box<dyn std::error::Error + Send + Sync>),
     /// Another process is writing for too long.
     #[error("the registry is in use by another process that does not end its writing")]
     Busy,

@@ -14,9 +14,11 @@
 //! line, and never repeated.
 
 mod read;
+mod text;
 mod write;
 
-pub use read::{BATCH, LINE_MAX, LineError, read_csv, read_jsonl};
+pub use read::{BATCH, LineError, read_csv, read_jsonl};
+pub use text::{LINE_MAX, Lines, TextLine, cells};
 pub use write::{ExportError, Writer, write_jobs};
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,8 @@
 
 mod cards;
 mod check;
+mod edition;
+mod jobs;
 mod journal;
 mod keys;
 mod requests;
@@ -16,12 +18,14 @@ use crate::{
     Added, CardEntry, CardFacts, CardQuery, Dependant, Due, Finding, KeyEntry, NewVersion, Registry, RegistryError,
     RequestEntry,
 };
+use cards::Interned;
 use cardwright_keys::approval::{Approval, Nonce};
 use cardwright_keys::journal::{CardId, Journal, JournalError, Ledger, OpenChange, Record};
 use cardwright_keys::keyref::VaultKey;
 use cardwright_keys::lifecycle::Step;
 use row::{reading, writing};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 /// A [`Registry`] in an SQLite file. Never a key in it.
@@ -33,7 +37,12 @@ pub struct SqliteRegistry {
     failed: bool,
     /// Writes through this value.
     writes: u32,
+    /// The edition, and what it was read at.
+    edition: Cell<Option<(Moment, u64)>>,
 }
+
+/// What others have written, and what this value has.
+type Moment = (u32, u32);
 
 impl SqliteRegistry {
     /// Opens the file, or makes it with mode 0600 in a directory that exists, and brings its schema to the last one.
@@ -43,7 +52,7 @@ impl SqliteRegistry {
     /// [`RegistryError::Newer`], [`RegistryError::Foreign`] for a file that is none of ours, or no regular one, and
     /// whatever the system answers.
     pub fn open(path: &Path) -> Result<Self, RegistryError> {
-        Ok(Self { path: path.to_owned(), db: schema::open(path)?, failed: false, writes: 0 })
+        Ok(Self { path: path.to_owned(), db: schema::open(path)?, failed: false, writes: 0, edition: Cell::new(None) })
     }
 
     /// Takes over what was appended to a journal file, all or nothing, and remembers it: what was taken over before is
@@ -66,7 +75,8 @@ impl SqliteRegistry {
         let done = Self::transact(&self.db, work);
         // Of these the system has no part.
         let refused = |error: &RegistryError| {
-            matches!(error, RegistryError::Busy | RegistryError::Conflict(_) | RegistryError::Unfit(_))
+            use RegistryError::{Busy, Conflict, Input, Unfit};
+            matches!(error, Busy | Conflict(_) | Unfit(_) | Input(_))
         };
         if done.as_ref().is_err_and(|error| !refused(error)) || !self.db.is_autocommit() {
             self.failed = true;
@@ -86,6 +96,11 @@ impl SqliteRegistry {
         Ok(done)
     }
 
+    /// As [`Self::write`], of what is about keys, requests and approvals: there is another edition then.
+    fn write_keys(&mut self, work: impl FnOnce(&Connection) -> Result<(), RegistryError>) -> Result<(), RegistryError> {
+        self.write(|db| work(db).and_then(|()| edition::next(db)))
+    }
+
     /// Everything that `work` reads is of the same moment. It may be called within itself.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
         let moment =
@@ -102,7 +117,8 @@ impl SqliteRegistry {
 
 impl Journal for SqliteRegistry {
     fn append(&mut self, records: &[Record], at: u64) -> Result<(), JournalError> {
-        self.write(|db| journal::append(db, records, at)).map_err(|error| self.journal_error(error))
+        self.write(|db| journal::append(db, records, at, &mut Interned::default()))
+            .map_err(|error| self.journal_error(error))
     }
 
     fn ledger(&self, card: &CardId) -> Result<Ledger, JournalError> {
@@ -144,23 +160,23 @@ impl Registry for SqliteRegistry {
     }
 
     fn add_version(&mut self, version: &NewVersion) -> Result<(), RegistryError> {
-        self.write(|db| keys::add_version(db, version))
+        self.write_keys(|db| keys::add_version(db, version))
     }
 
     fn add_step(&mut self, key: &VaultKey, after: usize, step: &Step) -> Result<(), RegistryError> {
-        self.write(|db| keys::add_step(db, key, after, step))
+        self.write_keys(|db| keys::add_step(db, key, after, step))
     }
 
     fn set_due(&mut self, key: &VaultKey, due: Option<Due>) -> Result<(), RegistryError> {
-        self.write(|db| keys::set_due(db, key, due))
+        self.write_keys(|db| keys::set_due(db, key, due))
     }
 
     fn set_wrapped_under(&mut self, key: &VaultKey, under: &VaultKey) -> Result<(), RegistryError> {
-        self.write(|db| keys::set_wrapped_under(db, key, under))
+        self.write_keys(|db| keys::set_wrapped_under(db, key, under))
     }
 
     fn file(&mut self, request: &RequestEntry) -> Result<(), RegistryError> {
-        self.write(|db| requests::file(db, request))
+        self.write_keys(|db| requests::file(db, request))
     }
 
     fn requests(&self) -> Result<Vec<RequestEntry>, RegistryError> {
@@ -168,18 +184,21 @@ impl Registry for SqliteRegistry {
     }
 
     fn approve(&mut self, request: Nonce, approval: &Approval) -> Result<(), RegistryError> {
-        self.write(|db| requests::approve(db, request, approval))
+        self.write_keys(|db| requests::approve(db, request, approval))
     }
 
     fn spend(&mut self, request: Nonce) -> Result<(), RegistryError> {
-        self.write(|db| requests::spend(db, request))
+        self.write_keys(|db| requests::spend(db, request))
     }
 
     fn edition(&self) -> Result<u64, RegistryError> {
-        // Counts what others have committed; what this connection has is not in it.
-        let others: u32 =
-            row::first(&self.db, "PRAGMA data_version", [], |row| row.get(0).map_err(reading))?.unwrap_or(0);
-        Ok(u64::from(others) << 32 | u64::from(self.writes))
+        let now = (edition::others(&self.db)?, self.writes);
+        if let Some((_, edition)) = self.edition.get().filter(|(at, _)| *at == now) {
+            return Ok(edition);
+        }
+        let edition = edition::read(&self.db)?;
+        self.edition.set(Some((now, edition)));
+        Ok(edition)
     }
 
     fn check(&self) -> Result<Vec<Finding>, RegistryError> {

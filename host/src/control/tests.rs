@@ -132,7 +132,7 @@ struct Handles<R> {
     edit: Option<Box<dyn Fn(Edit)>>,
 }
 
-fn sequence<R: Registry + std::fmt::Debug>(seed: u64, handles: Handles<R>) -> Counts {
+fn sequence<R: Registry + std::fmt::Debug + Send>(seed: u64, handles: Handles<R>) -> Counts {
     let mut play = Play::new(Chance(seed), handles);
     for _ in 0..STEPS {
         play.step();

@@ -5,17 +5,22 @@ use cardwright_keys::approval::Rules;
 use cardwright_keys::keyref::VaultKey;
 use cardwright_keys::lifecycle::{Serves, State, Use, Warden, WardenError};
 use cardwright_registry::{Registry, RegistryError};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Asks the registry about each use. What it said is kept until anybody writes to it.
+/// Asks the registry about each use. What it said is kept until anybody writes about keys, requests or approvals.
 #[derive(Debug)]
 pub struct RegistryWarden<R> {
-    registry: R,
-    rules: Rc<Rules>,
+    asked: Mutex<Asked<R>>,
+    rules: Arc<Rules>,
     exceptions: BTreeSet<VaultKey>,
-    seen: RefCell<Seen>,
+}
+
+/// The registry, and what it said last. One thread at a time asks.
+#[derive(Debug)]
+struct Asked<R> {
+    registry: R,
+    seen: Seen,
 }
 
 /// Versions with their states, as they were at an edition of the registry.
@@ -28,8 +33,9 @@ struct Seen {
 impl<R: Registry + std::fmt::Debug> RegistryWarden<R> {
     /// Over a registry of its own: what others write through theirs is seen at the next use.
     #[must_use]
-    pub fn new(registry: R, rules: Rc<Rules>) -> Self {
-        Self { registry, rules, exceptions: BTreeSet::new(), seen: RefCell::default() }
+    pub fn new(registry: R, rules: Arc<Rules>) -> Self {
+        let asked = Mutex::new(Asked { registry, seen: Seen::default() });
+        Self { asked, rules, exceptions: BTreeSet::new() }
     }
 
     /// Lets a compromised version read what it made. Whoever calls this has an approved and logged exception.
@@ -37,20 +43,26 @@ impl<R: Registry + std::fmt::Debug> RegistryWarden<R> {
         self.exceptions.insert(key);
     }
 
+    /// A thread that panicked while it asked has left nothing half done: what was seen is only ever put there whole.
+    fn asked(&self) -> MutexGuard<'_, Asked<R>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All versions of a key with their states.
     fn states(&self, key: &VaultKey) -> Result<Vec<(u32, State)>, WardenError> {
         let key = VaultKey::any(key.vault.clone(), key.key.clone());
-        let mut seen = self.seen.borrow_mut();
-        let edition = Some(self.registry.edition().map_err(unknown)?);
+        let mut asked = self.asked();
+        let Asked { registry, seen } = &mut *asked;
+        let edition = Some(registry.edition().map_err(unknown)?);
         if seen.edition != edition {
             *seen = Seen { edition, keys: BTreeMap::new() };
         }
         if let Some(states) = seen.keys.get(&key) {
             return Ok(states.clone());
         }
-        let entry = self.registry.key(&key).map_err(unknown)?;
+        let entry = registry.key(&key).map_err(unknown)?;
         let entry = entry.ok_or_else(|| WardenError::Unregistered(key.clone()))?;
-        let requests = self.registry.requests().map_err(unknown)?;
+        let requests = registry.requests().map_err(unknown)?;
         let mut states = Vec::new();
         for version in &entry.versions {
             let named = key.at(version.version);
@@ -74,7 +86,7 @@ fn unknown(error: RegistryError) -> WardenError {
     WardenError::Unknown(error.into())
 }
 
-impl<R: Registry + std::fmt::Debug> Warden for RegistryWarden<R> {
+impl<R: Registry + std::fmt::Debug + Send> Warden for RegistryWarden<R> {
     fn permit(&self, key: &VaultKey, what: Use) -> Result<(), WardenError> {
         let states = self.states(key)?;
         let found = states.iter().find(|(version, _)| Some(*version) == key.version);

@@ -73,7 +73,7 @@ impl Report {
         let under = format!("Report of a ceremony, made {} by Cardwright from the transcripts alone", time(now));
         let mut page = Page::with_style(&self.plan.title, &under, &style::of(self.test_ca()));
         if self.test_ca() {
-            page.raw("<div class=\"mark\">TEST CA</div>\n");
+            page.mark("TEST CA");
         }
         self.says(&mut page);
         self.overview(&mut page);

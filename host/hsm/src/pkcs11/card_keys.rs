@@ -20,8 +20,7 @@ use cardwright_proto::scp::kdf::{self, Constant, Context};
 use cardwright_proto::scp::{SoftCipher, Token as Challenge};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::ObjectHandle;
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 /// A card's three static keys: handles, whose objects go when this is dropped, or keys that the token could only give
@@ -32,7 +31,7 @@ pub struct TokenKeys {
     pub(super) key_len: usize,
     custody: Custody,
     session_keys: SessionKeys,
-    kcvs: OnceCell<KeySet<Kcv>>,
+    kcvs: OnceLock<KeySet<Kcv>>,
 }
 
 /// Where the keys are.
@@ -109,7 +108,7 @@ impl Job<'_> {
     }
 
     fn keys(&self, held: Held, key_len: usize, custody: Custody) -> TokenKeys {
-        TokenKeys { held, key_len, custody, session_keys: self.session_keys, kcvs: OnceCell::new() }
+        TokenKeys { held, key_len, custody, session_keys: self.session_keys, kcvs: OnceLock::new() }
     }
 
     fn card_keys(

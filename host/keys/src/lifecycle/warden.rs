@@ -5,8 +5,9 @@ use crate::approval::Disbelief;
 use crate::keyref::VaultKey;
 use std::fmt;
 
-/// Knows the state of every key, and says whether it may serve. It is asked before each use, not once.
-pub trait Warden: fmt::Debug {
+/// Knows the state of every key, and says whether it may serve. It is asked before each use, not once, and by several
+/// readers' threads at a time.
+pub trait Warden: fmt::Debug + Send + Sync {
     /// Whether this version may serve for that now.
     ///
     /// # Errors

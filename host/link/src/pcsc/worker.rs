@@ -107,7 +107,7 @@ fn open(name_part: &str) -> Result<(Card, Opened), LinkError> {
 }
 
 /// The one reader that matches. A reader whose whole name was given wins over longer names that contain it.
-fn choose(name_part: &str, readers: Vec<CString>) -> Result<CString, LinkError> {
+pub(super) fn choose(name_part: &str, readers: Vec<CString>) -> Result<CString, LinkError> {
     let wanted = name_part.to_lowercase();
     let all: Vec<String> = readers.iter().map(|name| readable(name)).collect();
     let fits = |test: &dyn Fn(&str) -> bool| -> Vec<usize> {

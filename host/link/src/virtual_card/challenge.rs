@@ -43,14 +43,14 @@ impl Generator for OsRandom {
 }
 
 /// The same sequence at every start, for tests: CMAC(CMAC(zero key, seed), counter).
-pub(super) struct Seeded {
+pub(crate) struct Seeded {
     key: CmacKey,
     count: u64,
 }
 
 impl Seeded {
     /// From a seed of any length; `None` never comes, 16-byte keys always fit.
-    pub(super) fn new(seed: &[u8]) -> Option<Self> {
+    pub(crate) fn new(seed: &[u8]) -> Option<Self> {
         let key = CmacKey::new(&[0; 16]).ok()?.mac(&[seed]);
         Some(Self { key: CmacKey::new(&key).ok()?, count: 0 })
     }
@@ -61,11 +61,16 @@ impl Seeded {
         let key = self.key.mac(&[b"custodian's", identity, &checksum.to_be_bytes()]);
         Some(Self { key: CmacKey::new(&key).ok()?, count: 0 })
     }
+
+    /// The next 16 bytes.
+    pub(crate) fn draw(&mut self) -> [u8; 16] {
+        self.count += 1;
+        self.key.mac(&[&self.count.to_be_bytes()])
+    }
 }
 
 impl Generator for Seeded {
     fn next(&mut self) -> Result<[u8; 16], Stop> {
-        self.count += 1;
-        Ok(self.key.mac(&[&self.count.to_be_bytes()]))
+        Ok(self.draw())
     }
 }

@@ -13,7 +13,8 @@
 //!         mode of the share 1 (00: none), zero, length of the object 2, object 512 (zeros behind shorter ones)
 //! 2560  its enrolment 2048, and
 //! 4608  its ceremony 5632: as `custodian::model` has them, field after field, zeros behind
-//! 10240 journal 10240
+//! 10240 personalisation data 1024: its length 2, data groupings as in STORE DATA, zeros behind
+//! 11264 journal 10240
 //! ```
 
 use super::nvm::crc32;
@@ -23,9 +24,11 @@ use cardwright_proto::scp::Options;
 use std::ops::Range;
 
 /// Bytes of the whole image.
-pub(super) const SIZE: usize = 20_480;
+pub(super) const SIZE: usize = 21_504;
 /// The redo journal: room for all that the custodian applet keeps, which one transaction may change.
-pub(super) const JOURNAL: Range<usize> = 10_240..SIZE;
+pub(super) const JOURNAL: Range<usize> = 11_264..SIZE;
+/// Personalisation data.
+pub(super) const PERSONAL: Range<usize> = 10_240..11_264;
 /// The card's life cycle state (CS 5.1).
 pub(super) const LIFE_CYCLE: usize = 64;
 /// The first key set.
@@ -39,7 +42,7 @@ pub(super) const SET_LEN: usize = 112;
 pub(super) const CUSTODIAN: usize = SETS + SET_COUNT * SET_LEN;
 
 const MAGIC: [u8; 8] = *b"CWRTCARD";
-const VERSION: [u8; 2] = [0, 3];
+const VERSION: [u8; 2] = [0, 4];
 const IDENTITY: usize = 12;
 const CHECKSUM: usize = 60;
 
@@ -90,10 +93,9 @@ pub(super) fn read(image: &[u8]) -> Result<Identity, LinkError> {
     else {
         return wrong("this file is no card image".to_owned());
     };
-    if matches!([major, minor], [0, 1 | 2]) {
+    if matches!([major, minor], [0, 1..=3]) {
         return wrong(format!(
-            "an earlier cardwright made it, with an earlier custodian applet (image version {major:02X}{minor:02X}, now \
-             {}): make a new card",
+            "an earlier cardwright made it (image version {major:02X}{minor:02X}, now {}): make a new card",
             hex::encode(VERSION)
         ));
     }

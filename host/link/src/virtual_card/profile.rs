@@ -54,6 +54,21 @@ impl Profile {
         Ok(profile)
     }
 
+    /// The same card with this serial, which its diversification data ends with. Words that would make two cards of one
+    /// are refused.
+    pub(super) fn with_serial(mut self, text: &str, serial: u32) -> Result<Self, LinkError> {
+        if self.serial.is_some() || self.custodian.is_some() || self.state.is_some() {
+            let reason = "each card of a deck has its own serial, custodian and state".to_owned();
+            return Err(LinkError::Uri { uri: format!("sim:{text}"), reason });
+        }
+        let serial = serial.to_be_bytes();
+        if let Some(kdd) = &mut self.kdd {
+            kdd[6..].copy_from_slice(&serial);
+        }
+        self.serial = Some(serial);
+        Ok(self)
+    }
+
     fn word(&mut self, word: &str) -> Result<(), String> {
         let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
         match (name, value) {

@@ -4,6 +4,7 @@
 //! channel cannot start one (6985).
 
 use super::challenge::Generator;
+use super::personal::Blocks;
 use super::store::{SetInfo, Slot, Store};
 use super::{Stop, Torn};
 use cardwright_proto::apdu::Command;
@@ -44,6 +45,8 @@ pub(super) struct OpenSession {
     /// The static Key-DEK: SCP03 derives none for the session.
     pub(super) dek: AesKey,
     pub(super) messages: CardSession<SoftCipher>,
+    /// What STORE DATA has brought so far.
+    pub(super) blocks: Blocks,
 }
 
 /// A key of impossible length, or a cipher that fails: memory that no card leaves behind.
@@ -162,6 +165,6 @@ impl Secure {
 impl OpenSession {
     fn new(channel: u8, set: &SetInfo, store: &Store, messages: CardSession<SoftCipher>) -> Result<Self, Stop> {
         let dek = AesKey::new(store.keys(set).dek).map_err(broken)?;
-        Ok(Self { channel, kvn: set.kvn, key_len: set.key_len, dek, messages })
+        Ok(Self { channel, kvn: set.kvn, key_len: set.key_len, dek, messages, blocks: Blocks::default() })
     }
 }

@@ -7,6 +7,7 @@ use super::challenge::custodian_identity;
 use super::custodian::kept;
 use super::layout::{self, SET_COUNT, SET_LEN, SETS, set};
 use super::nvm::{Entry, Nvm, crc32};
+use super::personal;
 use super::profile::{Identity, Profile};
 use super::{Stop, Torn};
 use crate::LinkError;
@@ -18,8 +19,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// The life cycle state of a new card: OP_READY (CS table 11-6).
-const OP_READY: u8 = 0x01;
+/// The life cycle states (CS table 11-6) in their order; a new card is in the first, OP_READY.
+const LIFE: [u8; 3] = [0x01, 0x07, 0x0F];
 
 /// The highest sequence counter: 3 bytes.
 const COUNTER_MAX: u32 = 0x00FF_FFFF;
@@ -55,7 +56,7 @@ impl Store {
     pub(super) fn open(profile: &Profile) -> Result<Self, LinkError> {
         let Some(path) = &profile.state else { return Self::made(profile, None) };
         let io = |error| LinkError::Io { what: format!("the card's state file {}", path.display()), error };
-        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
+        match create(path) {
             Ok(file) => {
                 lock(&file, path)?;
                 Self::made(profile, Some(file))
@@ -63,8 +64,7 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
                 lock(&file, path)?;
-                let mut image = Zeroizing::new(Vec::with_capacity(layout::SIZE + 1));
-                (&file).take(layout::SIZE as u64 + 1).read_to_end(&mut image).map_err(io)?;
+                let image = whole(&file).map_err(io)?;
                 // Made and never written: its maker was stopped in between.
                 if image.is_empty() { Self::made(profile, Some(file)) } else { Self::remembered(profile, image, file) }
             }
@@ -72,10 +72,24 @@ impl Store {
         }
     }
 
+    /// A new card in a new file.
+    pub(super) fn create(profile: &Profile, path: &Path) -> Result<Self, LinkError> {
+        let io = |error| LinkError::Io { what: format!("making the card's state file {}", path.display()), error };
+        let file = create(path).map_err(io)?;
+        lock(&file, path)?;
+        Self::made(profile, Some(file))
+    }
+
+    /// The card in a state file, which the caller has locked.
+    pub(super) fn resume(file: File) -> Result<Self, LinkError> {
+        let io = |error| LinkError::Io { what: "reading the card's state file".to_owned(), error };
+        Self::remembered(&Profile::default(), whole(&file).map_err(io)?, file)
+    }
+
     fn made(profile: &Profile, file: Option<File>) -> Result<Self, LinkError> {
         let identity = profile.identity()?;
         let mut image = Zeroizing::new(layout::blank(&identity));
-        image[layout::LIFE_CYCLE] = OP_READY;
+        image[layout::LIFE_CYCLE] = LIFE[0];
         let custodian = match profile.custodian {
             Some(custodian) => custodian,
             None => custodian_identity(profile.seed.as_deref(), identity.serial)?,
@@ -87,7 +101,10 @@ impl Store {
         let slot = Slot(0);
         image[slot.at(0)..][..SET_LEN].copy_from_slice(&set_bytes(identity.kvn, identity.tries, 0, keys)[..]);
         if let Some(mut file) = file.as_ref() {
-            file.write_all(&image)
+            let used = image.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            // The zeros behind need no place on the disk: a deck has many cards.
+            file.write_all(&image[..used])
+                .and_then(|()| file.set_len(image.len() as u64))
                 .map_err(|error| LinkError::Io { what: "writing the new card's state file".to_owned(), error })?;
         }
         Ok(Self { nvm: Nvm::new(image, layout::JOURNAL, file), identity })
@@ -106,6 +123,11 @@ impl Store {
             return Err(LinkError::CardState("its key sets are not as a card leaves them".to_owned()));
         }
         drop(sets);
+        if !LIFE.contains(&store.life_cycle()) || !personal::sound(&store.nvm) {
+            return Err(LinkError::CardState(
+                "its life cycle or personalisation is not as a card leaves it".to_owned(),
+            ));
+        }
         if !kept::sound(&store.nvm) {
             return Err(LinkError::CardState("its custodian applet is not as a card leaves it".to_owned()));
         }
@@ -159,6 +181,15 @@ impl Store {
     /// The card's life cycle state (CS 5.1).
     pub(super) fn life_cycle(&self) -> u8 {
         self.byte(layout::LIFE_CYCLE)
+    }
+
+    /// Moves the life cycle on by one state: 6985 to any other.
+    pub(super) fn set_life_cycle(&mut self, state: u8) -> Result<(), Stop> {
+        let now = LIFE.iter().position(|known| *known == self.life_cycle());
+        if now.and_then(|now| LIFE.get(now + 1)) != Some(&state) {
+            return Err(StatusWord::CONDITIONS.into());
+        }
+        Ok(self.nvm.commit(&[Entry { at: layout::LIFE_CYCLE, bytes: &[state] }])?)
     }
 
     /// All key sets, in the order of their places.
@@ -268,6 +299,17 @@ fn set_bytes(kvn: u8, tries: u8, order: u32, keys: KeySet<&[u8]>) -> Zeroizing<[
         room[..key.len()].copy_from_slice(key);
     }
     bytes
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// All of the file, and one byte more where it is longer than a card's image.
+fn whole(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut image = Zeroizing::new(Vec::with_capacity(layout::SIZE + 1));
+    file.take(layout::SIZE as u64 + 1).read_to_end(&mut image)?;
+    Ok(image)
 }
 
 /// One card, one process: two would overwrite each other's journal.

@@ -2,7 +2,7 @@
 
 use super::frame::{read_frame, write_frame};
 use std::io::{self, BufReader, ErrorKind, Read};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 /// One connection between a virtual reader and a virtual card. Steady traffic allocates nothing.
@@ -19,6 +19,11 @@ impl Wire {
         let mut timed = Timed { stream, limit: None, began: None, shortened: false };
         timed.set_limit(limit)?;
         Ok(Self { reader: BufReader::new(timed), scratch: Vec::new() })
+    }
+
+    /// For waiting on it, and for hanging up from elsewhere.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.reader.get_ref().stream
     }
 
     pub(super) fn set_limit(&mut self, limit: Option<Duration>) -> io::Result<()> {
@@ -88,6 +93,14 @@ impl Timed {
             self.stream.set_read_timeout(Some(left))?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Timed {
+    /// Hangs up, whoever else has a handle of the connection.
+    fn drop(&mut self) {
+        // An error says that the line is down already.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 

@@ -7,6 +7,8 @@ mod host;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod personal;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod runtime;

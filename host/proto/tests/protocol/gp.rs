@@ -9,6 +9,8 @@ use cardwright_proto::gp::initialize_update::InitializeUpdate;
 use cardwright_proto::gp::key::{Kcv, KeySet, Kvn, KvnError};
 use cardwright_proto::gp::put_key::{BlockForm, KeyBlock, PutKey, PutKeyEcho, ReceivedKey, parse_blocks};
 use cardwright_proto::gp::select::Select;
+use cardwright_proto::gp::set_status::{CardState, SetStatus};
+use cardwright_proto::gp::store_data::{Dgi, DgiError, Dgis, StoreData, blocks};
 use cardwright_proto::gp::{Command, GpError};
 use cardwright_proto::scp::{ScpError, SecurityLevel, Token};
 use cardwright_proto::status::StatusWord;
@@ -65,6 +67,8 @@ fn every_command_passes_a_refusal_on() {
     let list = GetStatus { scope: Scope::Applications, next: false };
     assert_eq!(answer(&list, "", sw.0).map(|_| ()), refused("GET STATUS"));
     assert_eq!(answer(&set(BlockForm::Bare, 16), "", sw.0).map(|_| ()), refused("PUT KEY"));
+    assert_eq!(answer(&SetStatus { aid: &[], state: CardState::Secured }, "", sw.0), refused("SET STATUS"));
+    assert_eq!(answer(&StoreData { last: true, number: 0, data: &[] }, "", sw.0), refused("STORE DATA"));
     let token = Token::new(&[7; 8]).unwrap();
     let authenticate = ExternalAuthenticate::new(SecurityLevel::NONE, &token);
     assert_eq!(answer(&authenticate, "", sw.0), refused("EXTERNAL AUTHENTICATE"));
@@ -194,6 +198,112 @@ fn selecting() {
         assert_eq!(hex::encode(selected.fci), fci);
     }
     assert_eq!(answer(&select, "", 0x9000).unwrap().aid, None);
+}
+
+#[test]
+fn a_card_s_life_goes_on_step_by_step() {
+    let aid = &[0xA0, 0, 0, 1, 0x51];
+    assert_eq!(coded(&SetStatus { aid, state: CardState::Initialized }), "80f0800705a000000151");
+    assert_eq!(coded(&SetStatus { aid, state: CardState::Secured }), "80f0800f05a000000151");
+    assert_eq!(answer(&SetStatus { aid, state: CardState::Secured }, "", 0x9000), Ok(()));
+    let (initialized, secured) = (CardState::Initialized, CardState::Secured);
+    for state in 0..=u8::MAX {
+        let ways = [initialized, secured].map(|to| to.way_from(state));
+        let expected: [Option<&[CardState]>; 2] = match state {
+            0x01 => [Some(&[initialized]), Some(&[initialized, secured])],
+            0x07 => [Some(&[]), Some(&[secured])],
+            0x0F => [None, Some(&[])],
+            _ => [None, None],
+        };
+        assert_eq!(ways, expected, "{state:02X}");
+    }
+}
+
+fn dgis(all: &[(u16, usize)]) -> Vec<u8> {
+    let mut coded = Vec::new();
+    for (tag, len) in all {
+        Dgi { tag: *tag, value: &vec![tag.to_be_bytes()[1]; *len] }.encode_into(&mut coded).unwrap();
+    }
+    coded
+}
+
+#[test]
+fn data_groupings() {
+    assert_eq!(hex::encode(dgis(&[(0x0101, 2), (0x8201, 0)])), "0101020101820100");
+    assert_eq!(hex::encode(&dgis(&[(0x0101, 254)])[..4]), "0101fe01");
+    assert_eq!(hex::encode(&dgis(&[(0x0101, 255)])[..6]), "0101ff00ff01");
+    assert_eq!(hex::encode(&dgis(&[(0x0101, Dgi::MAX)])[..6]), "0101fffffe01");
+    for len in [Dgi::MAX + 1, Dgi::MAX + 2] {
+        let mut out = vec![7];
+        let error = Dgi { tag: 0x0101, value: &vec![0; len] }.encode_into(&mut out).unwrap_err();
+        assert_eq!((error, out), (DgiError::TooLong { tag: 0x0101, len }, vec![7]));
+    }
+    for lens in [[0, 1], [254, 255], [256, 65_534]] {
+        let coded = dgis(&[(0x0101, lens[0]), (0x9F02, lens[1])]);
+        let read: Result<Vec<_>, _> = Dgis::new(&coded).collect();
+        let read: Vec<_> = read.unwrap().iter().map(|dgi| (dgi.tag, dgi.value.len())).collect();
+        assert_eq!(read, [(0x0101, lens[0]), (0x9F02, lens[1])]);
+    }
+    // A longer length than need be is read, as other hosts write it.
+    assert_eq!(Dgis::new(&[1, 2, 0xFF, 0, 1, 9]).collect::<Vec<_>>(), [Ok(Dgi { tag: 0x0102, value: &[9] })]);
+    let coded = dgis(&[(0x0101, 3), (0x0102, 300)]);
+    for cut in 1..coded.len() {
+        let read: Vec<_> = Dgis::new(&coded[..cut]).collect();
+        let at = if cut < 6 { 0 } else { 6 };
+        let whole = read.iter().filter(|dgi| dgi.is_ok()).count();
+        match cut {
+            6 => assert_eq!(whole, read.len()),
+            _ => assert_eq!(read.last(), Some(&Err(DgiError::Malformed(at)))),
+        }
+        assert_eq!(whole, usize::from(cut >= 6));
+    }
+    assert_eq!(Dgis::new(&[1, 1, 0xFF, 0xFF, 0xFF]).collect::<Vec<_>>(), [Err(DgiError::Malformed(0))]);
+    let secret = Dgi { tag: 0x8201, value: &[0xAB, 0xCD] };
+    let shown = format!("{secret:?} {:?}", StoreData { last: true, number: 0, data: &[0xAB, 0xCD] });
+    assert!(!shown.contains("171") && !shown.to_lowercase().contains("ab,"), "{shown}");
+    assert!(shown.contains("len: 2"));
+}
+
+#[test]
+fn store_data_in_blocks() {
+    let one = |all: &[u8], max| -> Vec<String> { blocks(all, max).unwrap().map(|block| coded(&block)).collect() };
+    assert_eq!(one(&dgis(&[(0x0101, 2)]), 5), ["80e28800050101020101"]);
+    assert_eq!(one(&dgis(&[(0x0101, 2)]), 4), ["80e2080004".to_owned() + "01010201", "80e288010101".into()]);
+    assert_eq!(one(&[], 5), [""; 0]);
+    assert_eq!(answer(&StoreData { last: true, number: 0, data: &[] }, "", 0x9000), Ok(()));
+
+    // Of 5, 5, 10 and 5 bytes: what fits a block stays whole, what does not has its blocks to itself.
+    let all = dgis(&[(0x0101, 2), (0x0102, 2), (0x0103, 7), (0x0104, 2)]);
+    let sizes = |max| -> Vec<usize> { blocks(&all, max).unwrap().map(|block| block.data.len()).collect() };
+    assert_eq!(sizes(25), [25]);
+    assert_eq!(sizes(24), [20, 5]);
+    assert_eq!(sizes(14), [10, 10, 5]);
+    assert_eq!(sizes(9), [5, 5, 9, 1, 5]);
+    assert_eq!(sizes(4), [4, 1, 4, 1, 4, 4, 2, 4, 1]);
+    for max in 1..30 {
+        let all_blocks: Vec<_> = blocks(&all, max).unwrap().collect();
+        assert_eq!(all_blocks.iter().map(|block| block.data).collect::<Vec<_>>().concat(), all);
+        for (number, block) in all_blocks.iter().enumerate() {
+            assert_eq!(usize::from(block.number), number);
+            assert_eq!(block.last, number + 1 == all_blocks.len());
+            assert!(!block.data.is_empty() && block.data.len() <= max);
+            let mut data = Vec::new();
+            assert_eq!(StoreData::from_command(&block.apdu(&mut data)), Some(*block));
+        }
+    }
+    let long = dgis(&[(0x0101, 251)]);
+    assert_eq!(blocks(&long, 1).unwrap().last().unwrap().number, 253);
+    let long = dgis(&[(0x0101, 251), (0x0102, 0)]);
+    assert_eq!(blocks(&long, 1).err(), Some(DgiError::TooManyBlocks(257)));
+    assert_eq!(blocks(&long[..256], 1).err(), Some(DgiError::Malformed(254)));
+    assert_eq!(blocks(&[], 0).err(), Some(DgiError::NoRoom));
+    assert_eq!(blocks(&[1, 1, 5, 0], 9).err(), Some(DgiError::Malformed(0)));
+    // Another format, or encrypted data.
+    for p1 in [0x00, 0x80, 0x10, 0x90, 0x89, 0x28, 0x68, 0x48] {
+        let command =
+            cardwright_proto::apdu::Command::new(cardwright_proto::apdu::Header::new(0x80, 0xE2, p1, 0), &[], None);
+        assert_eq!(StoreData::from_command(&command), None, "{p1:02X}");
+    }
 }
 
 #[test]

@@ -71,6 +71,9 @@ impl Model {
     fn append(&mut self, records: &[Record], at: u64) {
         for record in records {
             let (_, sets) = self.0.entry(record.card().clone()).or_default();
+            if let Record::Deleted { kvn, .. } = record {
+                sets.remove(kvn);
+            }
             if let Record::Ended { change, outcome: Outcome::Loaded } = record {
                 if change.replace || change.old.kvn == 0xFF {
                     sets.remove(&change.old.kvn);

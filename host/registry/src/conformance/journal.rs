@@ -36,6 +36,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         2 => about().prop_map(|(card, set)| Record::Authenticating { card, set }),
         1 => about().prop_map(|(card, set)| Record::Authenticated { card, set }),
         1 => (about(), any::<u16>()).prop_map(|((card, set), sw)| Record::AuthenticationRefused { card, set, sw }),
+        1 => about().prop_map(|(card, set)| Record::Deleted { card, kvn: set.kvn }),
         1 => change().prop_map(Record::Intent),
         1 => change().prop_map(Record::Sending),
         2 => (change(), outcome()).prop_map(|(change, outcome)| Record::Ended { change, outcome }),

@@ -1,10 +1,12 @@
 //! Requests, approvals, editions.
 
 use super::{Open, card, set, sound};
-use crate::{CardEntry, Registry, RegistryError, RequestEntry};
+use crate::{CardEntry, Due, NewVersion, Registry, RegistryError, RequestEntry};
 use cardwright_keys::approval::{Approval, Filed, Nonce, Operation, Request};
 use cardwright_keys::journal::Record;
-use cardwright_keys::lifecycle::Act;
+use cardwright_keys::keyref::VaultKey;
+use cardwright_keys::lifecycle::{Act, Step};
+use cardwright_keys::vault::{KeyType, Purpose};
 
 /// A request in its words; what it is signed with is not looked at here.
 pub(super) fn request(number: u8) -> RequestEntry {
@@ -81,26 +83,38 @@ pub(super) fn serves_once(make: &dyn Fn() -> Open) {
     assert!(what.contains("has served already"), "{what}");
 }
 
-type Write<'a> = &'a dyn Fn(&mut dyn Registry);
+type Write<'a> = (bool, &'a dyn Fn(&mut dyn Registry));
 
 pub(super) fn edition(make: &dyn Fn() -> Open) {
     let open = make();
     let mut handles = [open(), open()];
     let counter = |counter| Record::Counter { card: card(2), set: set(0), counter };
-    let writes: [Write<'_>; 4] = [
-        &|registry| registry.append(&[counter(1)], 1).unwrap(),
-        &|registry| registry.file(&request(1)).unwrap(),
-        &|registry| registry.spend(Nonce([1; 16])).unwrap(),
-        &|registry| {
+    let key: VaultKey = "office/kmc:1".parse().unwrap();
+    let step = |act| Step { act, at: 1000, who: "alice".to_owned(), reason: String::new(), request: None };
+    let (purpose, key_type, first) = (Purpose::Master, KeyType::Aes256, step(Act::Generate));
+    let version = NewVersion { key: key.clone(), purpose, key_type, kcvs: None, first };
+    let writes: [Write<'_>; 10] = [
+        (false, &|registry| registry.append(&[counter(1)], 1).unwrap()),
+        (true, &|registry| registry.file(&request(1)).unwrap()),
+        (true, &|registry| registry.approve(Nonce([1; 16]), &approval("bob", 1)).unwrap()),
+        (true, &|registry| registry.spend(Nonce([1; 16])).unwrap()),
+        (false, &|registry| {
             registry.put_cards(&[CardEntry { card: card(0), profile: None, sets: Vec::new() }]).unwrap();
-        },
+        }),
+        (true, &|registry| registry.add_version(&version).unwrap()),
+        (true, &|registry| registry.set_due(&key, Some(Due { at: 5, request: None })).unwrap()),
+        (true, &|registry| registry.set_wrapped_under(&key, &"office/wrap:1".parse().unwrap()).unwrap()),
+        (true, &|registry| registry.add_step(&key, 1, &step(Act::Activate)).unwrap()),
+        (false, &|registry| drop(conflict(registry.add_step(&key, 1, &step(Act::Suspend))))),
     ];
-    for (n, write) in writes.into_iter().enumerate() {
+    for (n, (about_keys, write)) in writes.into_iter().enumerate() {
         let before = handles.each_ref().map(|handle| handle.edition().unwrap());
         write(&mut *handles[n % 2]);
         let after = handles.each_ref().map(|handle| handle.edition().unwrap());
-        assert!(before[0] != after[0] && before[1] != after[1], "{n}: {before:?} {after:?}");
+        let changed = [0, 1].map(|one| before[one] != after[one]);
+        assert_eq!(changed, [about_keys; 2], "{n}: {before:?} {after:?}");
         handles.iter().for_each(|handle| drop((handle.requests().unwrap(), handle.card(&card(2)).unwrap())));
         assert_eq!(handles.each_ref().map(|handle| handle.edition().unwrap()), after, "nobody wrote");
+        assert_eq!(open().edition().unwrap(), after[0]);
     }
 }

@@ -1,14 +1,12 @@
 //! Lines to cards.
 
+use super::text::{LINE_MAX, Lines, TextLine, cells};
 use super::{COLUMNS, Line};
 use crate::cards::{CardEntry, KeySetEntry, card_id};
 use cardwright_keys::approval::{one_line, seconds};
 use cardwright_keys::journal::SetId;
 use cardwright_keys::keyref::parse_byte;
-use std::io::{self, BufRead, Read};
-
-/// The longest line, its end included: what is longer is refused before it is held.
-pub const LINE_MAX: usize = 64 * 1024;
+use std::io::{self, BufRead};
 
 /// So many cards are handed out at once: few enough to be held, enough for pages of an index to be written once for
 /// several of them.
@@ -120,28 +118,15 @@ pub fn read_jsonl<E: From<LineError>>(
 }
 
 fn read<E: From<LineError>>(
-    mut input: impl BufRead,
+    input: impl BufRead,
     now: u64,
     mut parse: impl FnMut(&str, u64) -> Result<Option<Line>, LineError>,
     mut take: impl FnMut(Vec<CardEntry>) -> Result<(), E>,
 ) -> Result<u64, E> {
-    let mut bytes = Vec::new();
+    let mut lines = Lines::new(input);
     let mut cards: Vec<CardEntry> = Vec::new();
     let mut count = 0;
-    for line in 1.. {
-        bytes.clear();
-        // One byte over the limit shows that it was passed.
-        let limit = LINE_MAX as u64 + 1;
-        let len =
-            input.by_ref().take(limit).read_until(b'\n', &mut bytes).map_err(|error| LineError::Io { line, error })?;
-        if len == 0 {
-            break;
-        }
-        if len as u64 == limit {
-            return Err(LineError::TooLong { line }.into());
-        }
-        let text = std::str::from_utf8(&bytes).map_err(|_| LineError::Encoding { line })?;
-        let text = text.strip_suffix('\n').unwrap_or(text);
+    while let Some(TextLine { number: line, text, .. }) = lines.advance()? {
         let text = text.strip_suffix('\r').unwrap_or(text);
         // Spreadsheets put it before their first line.
         let text = if line == 1 { text.strip_prefix('\u{FEFF}').unwrap_or(text) } else { text };
@@ -229,41 +214,4 @@ fn csv_line(columns: &[usize], text: &str, line: u64) -> Result<Line, LineError>
         *places[*column] = Some(cell).filter(|cell| !cell.is_empty());
     }
     Ok(parsed)
-}
-
-/// The cells of a line (RFC 4180, 2): a quotation mark opens and closes a cell, and stands for itself where it is
-/// doubled.
-fn cells(text: &str) -> Option<Vec<String>> {
-    let mut cells = Vec::new();
-    let mut rest = text;
-    loop {
-        let (cell, behind) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_cell(quoted)?,
-            None => {
-                let (cell, behind) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
-                (Some(cell).filter(|cell| !cell.contains('"'))?.to_owned(), behind)
-            }
-        };
-        cells.push(cell);
-        match behind.strip_prefix(',') {
-            Some(next) => rest = next,
-            None => return behind.is_empty().then_some(cells),
-        }
-    }
-}
-
-/// Up to the mark that closes it, and what stands behind that.
-fn quoted_cell(mut rest: &str) -> Option<(String, &str)> {
-    let mut cell = String::new();
-    loop {
-        let (more, behind) = rest.split_once('"')?;
-        cell += more;
-        match behind.strip_prefix('"') {
-            Some(next) => {
-                cell.push('"');
-                rest = next;
-            }
-            None => return Some((cell, behind)),
-        }
-    }
 }

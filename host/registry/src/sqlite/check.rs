@@ -1,7 +1,7 @@
 //! The whole file looked through.
 
 use super::row::{Wrong, card, first, line, reading, rows, writing};
-use super::{cards, journal, keys, requests, schema};
+use super::{cards, edition, jobs, journal, keys, requests, schema};
 use crate::{Finding, RegistryError};
 use cardwright_keys::approval::Request;
 use cardwright_keys::lifecycle::State;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// What is wrong. A row that cannot be read is a finding, and the next one is looked at.
 pub(super) fn check(db: &Connection) -> Result<Vec<Finding>, RegistryError> {
     let mut findings = Vec::new();
-    for look in [pages, references, made, interned, key_sets, all_cards, changes, lives, filed] {
+    for look in [pages, references, made, interned, key_sets, all_cards, changes, lives, filed, editions, jobs::check] {
         // Pages that cannot be read end a table.
         note(look(db, &mut findings), &mut findings)?;
     }
@@ -19,7 +19,7 @@ pub(super) fn check(db: &Connection) -> Result<Vec<Finding>, RegistryError> {
 }
 
 /// Damage is a finding, every other error is one.
-fn note(looked: Result<(), RegistryError>, findings: &mut Vec<Finding>) -> Result<(), RegistryError> {
+pub(super) fn note(looked: Result<(), RegistryError>, findings: &mut Vec<Finding>) -> Result<(), RegistryError> {
     match looked {
         Err(RegistryError::Damaged { place, what }) => findings.push(Finding { place, what }),
         looked => looked?,
@@ -27,7 +27,8 @@ fn note(looked: Result<(), RegistryError>, findings: &mut Vec<Finding>) -> Resul
     Ok(())
 }
 
-fn every(
+/// Looks at each row; a row that cannot be read is a finding.
+pub(super) fn every(
     db: &Connection,
     findings: &mut Vec<Finding>,
     sql: &str,
@@ -56,6 +57,10 @@ fn references(db: &Connection, findings: &mut Vec<Finding>) -> Result<(), Regist
         let what = format!("it refers to a row of {} that is not there", text(row, 2)?);
         Err(Wrong(what).at(format!("{}, row {}", text(row, 0)?, number(row, 1))))
     })
+}
+
+fn editions(db: &Connection, _: &mut Vec<Finding>) -> Result<(), RegistryError> {
+    edition::read(db).map(drop)
 }
 
 /// Tables and indices, beside those of a file that is made now.

@@ -18,27 +18,43 @@ struct Page {
 }
 
 /// Takes records into account, in order.
-pub(super) fn append(db: &Connection, records: &[Record], at: u64) -> Result<(), RegistryError> {
+pub(super) fn append(
+    db: &Connection,
+    records: &[Record],
+    at: u64,
+    interned: &mut Interned,
+) -> Result<(), RegistryError> {
     let mut pages: BTreeMap<&CardId, Page> = BTreeMap::new();
-    let mut interned = Interned::default();
     for record in records {
         let page = match pages.entry(record.card()) {
             Entry::Occupied(page) => page.into_mut(),
             Entry::Vacant(place) => {
-                let (id, _) = cards::id(db, record.card(), None)?;
+                // Mostly it is known already.
+                let id = match known(db, record.card())? {
+                    Some(id) => id,
+                    None => cards::id(db, record.card(), None)?.0,
+                };
                 let before = ledger_of(db, id, record.card())?;
                 place.insert(Page { id, now: before.clone(), before })
             }
         };
         page.now.apply(record);
-        if let Record::Ended { change, outcome } = record {
-            ended(db, page.id, change, outcome, at, &mut interned)?;
+        match record {
+            Record::Ended { change, outcome } => ended(db, page.id, change, outcome, at, interned)?,
+            Record::Deleted { kvn, .. } => {
+                run(db, "DELETE FROM key_sets WHERE card = ?1 AND kvn = ?2", params![page.id, kvn])?;
+            }
+            _ => {}
         }
     }
-    pages.values().try_for_each(|page| write_back(db, page, &mut interned))
+    pages.values().try_for_each(|page| write_back(db, page, interned))
 }
 
 fn write_back(db: &Connection, Page { id, before, now }: &Page, interned: &mut Interned) -> Result<(), RegistryError> {
+    for (set, _) in before.counters.iter().filter(|(set, _)| !now.counters.contains_key(*set)) {
+        let (kvn, kcvs) = set_bytes(set)?;
+        run(db, "DELETE FROM counters WHERE card = ?1 AND kvn = ?2 AND kcvs = ?3", params![id, kvn, kcvs])?;
+    }
     for (set, counter) in now.counters.iter().filter(|(set, counter)| before.counters.get(*set) != Some(*counter)) {
         let (kvn, kcvs) = set_bytes(set)?;
         let sql = "INSERT INTO counters (card, kvn, kcvs, counter) VALUES (?1, ?2, ?3, ?4)
@@ -128,8 +144,13 @@ fn words(written: &str) -> Result<String, Wrong> {
     }
 }
 
+/// The card's row, if there is one.
+fn known(db: &Connection, card: &CardId) -> Result<Option<i64>, RegistryError> {
+    first(db, "SELECT id FROM cards WHERE card = ?1", [card_bytes(card)?], |row| row.get(0).map_err(reading))
+}
+
 pub(super) fn ledger(db: &Connection, of: &CardId) -> Result<Ledger, RegistryError> {
-    let id = first(db, "SELECT id FROM cards WHERE card = ?1", [card_bytes(of)?], |row| row.get(0).map_err(reading))?;
+    let id = known(db, of)?;
     id.map_or_else(|| Ok(Ledger::default()), |id| ledger_of(db, id, of))
 }
 
@@ -220,7 +241,8 @@ pub(super) fn import(db: &Connection, appends: &[Vec<Record>], at: u64) -> Resul
         }
     }
     let Some(left) = appends.get(done..).filter(|left| !left.is_empty()) else { return Ok(false) };
-    left.iter().try_for_each(|records| append(db, records, at))?;
+    let mut interned = Interned::default();
+    left.iter().try_for_each(|records| append(db, records, at, &mut interned))?;
     let digest: [u8; 32] = digest.finalize().into();
     let count =
         u32::try_from(appends.len()).map_err(|_| RegistryError::Unfit("a journal of so many appends".to_owned()))?;

@@ -58,6 +58,8 @@ pub(super) fn rows(
     params: impl Params,
     mut take: impl FnMut(&Row<'_>) -> Result<bool, RegistryError>,
 ) -> Result<(), RegistryError> {
+    #[cfg(test)]
+    seen::note(sql);
     let mut statement = db.prepare_cached(sql).map_err(reading)?;
     let mut rows = statement.query(params).map_err(reading)?;
     while let Some(row) = rows.next().map_err(reading)? {
@@ -100,6 +102,8 @@ pub(super) fn first<T>(
 
 /// Runs a statement; how many rows it changed.
 pub(super) fn run(db: &Connection, sql: &str, params: impl Params) -> Result<usize, RegistryError> {
+    #[cfg(test)]
+    seen::note(sql);
     db.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).map_err(writing)
 }
 
@@ -159,4 +163,24 @@ pub(super) fn word<T: std::str::FromStr<Err: std::fmt::Display>>(row: &Row<'_>, 
         .map_err(|error| Wrong(error.to_string()))?
         .parse()
         .map_err(|error: T::Err| Wrong(error.to_string()))
+}
+
+/// Which statements were run, so that a test can ask how.
+#[cfg(test)]
+pub(super) mod seen {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static SEEN: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn note(sql: &str) {
+        SEEN.with_borrow_mut(|seen| seen.insert(sql.to_owned()));
+    }
+
+    /// Those of this thread since the last time.
+    pub(in crate::sqlite) fn take() -> BTreeSet<String> {
+        SEEN.take()
+    }
 }

@@ -16,8 +16,11 @@ use tempfile::TempPath;
 pub(super) const APPLICATION: i64 = 0x4357_5247;
 
 /// What leads from each schema to the next one. A schema's number is how many of these made it.
-pub(super) const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/sqlite/0001_journal.sql"), include_str!("../../migrations/sqlite/0002_keys.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/sqlite/0001_journal.sql"),
+    include_str!("../../migrations/sqlite/0002_keys.sql"),
+    include_str!("../../migrations/sqlite/0003_jobs.sql"),
+];
 
 /// Another process that writes has so long to end it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -130,6 +133,8 @@ fn settings(db: &Connection) -> rusqlite::Result<()> {
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        // Else a statement that a partial index might serve is prepared again whenever a value is bound to it.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         db.set_db_config(option, on)?;
     }
@@ -137,7 +142,7 @@ fn settings(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "cell_size_check", true)?;
     // 64 MB at the most: what a million cards need to be added in any order.
     db.pragma_update(None, "cache_size", -65_536)?;
-    db.set_prepared_statement_cache_capacity(64);
+    db.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 

@@ -8,10 +8,12 @@ mod schema;
 mod several;
 
 use cardwright_keys::approval::{Approval, Filed, Nonce, Operation, Request};
+use cardwright_keys::job::{Domain, Fate, RecordState, Step as JobStep};
 use cardwright_keys::journal::{CardId, Change, Journal, Record, SetId};
 use cardwright_keys::keyref::VaultKey;
 use cardwright_keys::lifecycle::{Act, Step};
 use cardwright_keys::vault::{KeyType, Purpose};
+use cardwright_registry::jobs::{Facts, JobId, JobWrite, Jobs, ListError, Listed, NewAttempt, NewDelivery, NewJob};
 use cardwright_registry::sqlite::SqliteRegistry;
 use cardwright_registry::{CardEntry, CardQuery, Due, KeySetEntry, NewVersion, Registry, RegistryError, RequestEntry};
 use std::path::{Path, PathBuf};
@@ -87,11 +89,69 @@ fn fill(registry: &mut SqliteRegistry) {
             registry.set_due(&key, Some(Due { at: 9, request: Some(Nonce([2; 16])) })).unwrap();
         }
     }
+    fill_jobs(registry);
+}
+
+/// A list of two, and one that is not listed.
+fn new_job() -> NewJob {
+    let delivery = |name: &str, listed, count| NewDelivery { name: name.parse().unwrap(), listed, count };
+    NewJob {
+        name: "acme-1".parse().unwrap(),
+        issuer: "acme".parse().unwrap(),
+        domain: Domain::Live,
+        profile: "jcop4".to_owned(),
+        file: "format = \"cardwright-job-1\"\n".to_owned(),
+        sha256: [1; 32],
+        inputs: vec![("box.csv".to_owned(), [2; 32])],
+        deliveries: vec![delivery("box", true, 2), delivery("any", false, 1)],
+        keys: vec!["kdf3+vault:office/kmc".to_owned()],
+        at: 1,
+        who: "alice".to_owned(),
+    }
+}
+
+/// A card that was made, one that was destroyed and made again, one that waits.
+fn fill_jobs(registry: &mut SqliteRegistry) {
+    use RecordState::{Accepted, Rejected, Verified, Writing};
+    let cards = [1, 2].map(|of| Ok::<Listed, ListError>((0, card(of))));
+    let job = registry.add_job(&new_job(), &mut cards.into_iter()).unwrap();
+    let statement = registry.add_statement(job, "it is gone\n").unwrap();
+    registry.sign_statement(statement, &"bob".parse().unwrap(), 3, [7; 64]).unwrap();
+    let claim = |record, of, remake| {
+        let attempt = NewAttempt {
+            card: card(of),
+            atr: vec![0x3B, 0],
+            station: "north".to_owned(),
+            reader: "reader 1".to_owned(),
+            operator: "bob".to_owned(),
+            profile: [3; 32],
+            current: "kdf3+vault:vendor/tmk@0xFF".to_owned(),
+            target: "kdf3+vault:office/kmc".to_owned(),
+        };
+        JobWrite::Claim { record, remake, attempt, at: 2 }
+    };
+    let step = |record, to, step| {
+        let facts = Facts { kcvs: Some("504A77".repeat(3)), exchanged: Some([4; 32]), apdus: 1, took_us: 9 };
+        JobWrite::Step { record, attempt: 1, to, step, reason: "because".to_owned(), facts, at: 3 }
+    };
+    let writes = vec![
+        claim(1, 1, false),
+        step(1, Writing, JobStep::Keys),
+        step(1, Verified, JobStep::Verify),
+        step(1, Accepted, JobStep::Done),
+        claim(2, 2, false),
+        step(2, Rejected, JobStep::Keys),
+        JobWrite::Fate { record: 2, attempt: 1, fate: Fate::Destroyed, statement: Some(statement), at: 4 },
+        JobWrite::Remake { record: 2, spare: Some(card(3)), at: 5 },
+        claim(2, 3, true),
+    ];
+    registry.write_all(job, &[writes]).unwrap().remove(0).unwrap();
+    registry.run_began(job, "north", "bob", 6).unwrap();
 }
 
 /// Everything that can be asked, and what was refused.
 fn ask(registry: &SqliteRegistry) -> Vec<RegistryError> {
-    let key: VaultKey = "office/kmc".parse().unwrap();
+    let (key, job): (VaultKey, _) = ("office/kmc".parse().unwrap(), JobId(1));
     let journal = |error: cardwright_keys::journal::JournalError| *error.error.downcast::<RegistryError>().unwrap();
     let answers = [
         registry.keys().map(drop),
@@ -103,7 +163,19 @@ fn ask(registry: &SqliteRegistry) -> Vec<RegistryError> {
         registry.card(&card(1)).map(drop),
         registry.ledger(&card(1)).map(drop).map_err(journal),
         registry.open_changes().map(drop).map_err(journal),
-        registry.edition().map(drop),
+        registry.edition().map(|_| ()),
+        registry.jobs().map(drop),
+        registry.job(&new_job().name).map(drop),
+        registry.records(job, 0, &[], &mut |_| true),
+        registry.record(job, 2).map(drop),
+        registry.record_of(job, &card(3)).map(drop),
+        registry.next_pending(job, 1).map(drop),
+        registry.attempts(job, (0, 0), &mut |_| true),
+        registry.chip(&card(1)).map(drop),
+        registry.balance(job).map(|_| ()),
+        registry.steps(job).map(drop),
+        registry.runs(job).map(drop),
+        registry.statements(job).map(drop),
     ];
     answers.into_iter().filter_map(Result::err).collect()
 }

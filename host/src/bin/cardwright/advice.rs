@@ -4,6 +4,7 @@ pub(crate) mod approval;
 mod life;
 mod vault;
 
+use crate::batch::advice::{self as batch, JobFailure};
 use crate::ceremony::advice as ceremony;
 use crate::custodian::advice as custodian;
 use crate::output;
@@ -100,6 +101,8 @@ pub(crate) enum Failure {
     VaultFile(#[from] VaultFileError),
     #[error(transparent)]
     Operator(#[from] approval::OperatorFailure),
+    #[error(transparent)]
+    Batch(#[from] JobFailure),
     #[error(transparent)]
     Token(#[from] TokenError),
     /// Printed already.
@@ -219,7 +222,9 @@ impl Failure {
             eprintln!("  next: {advice}");
         }
         // These have printed their object already.
+        let printed = matches!(self, Self::Batch(failure) if failure.is_printed());
         if json
+            && !printed
             && !matches!(
                 self,
                 Self::ProfileBroken(_)
@@ -257,6 +262,7 @@ impl Failure {
             Self::VaultFile(error) => vault::exit_code_of_file(error),
             Self::Token(_) | Self::ProfileBroken(_) => 8,
             Self::Operator(error) => error.exit_code(),
+            Self::Batch(error) => error.exit_code(),
             Self::Child(code) => *code,
             Self::PinSource | Self::Pin { .. } | Self::PinsDiffer | Self::NotConfirmed => 2,
             Self::Link(LinkError::Uri { .. }) => 2,
@@ -305,6 +311,7 @@ impl Failure {
             Self::Vault(error) => return vault::advice(error),
             Self::VaultFile(error) => return vault::advice_on_file(error),
             Self::Operator(error) => return error.advice(),
+            Self::Batch(error) => return error.advice(),
             Self::Token(error) => return vault::advice_on_token(error),
             Self::NoScheme | Self::Method(_) => "`cardwright key derive --help` lists the methods",
             Self::NoVault(_) => vault::NO_VAULT,
@@ -355,6 +362,7 @@ const IN_USE: &str =
 
 pub(crate) fn code_of(error: &Error) -> u8 {
     match error {
+        Error::Batch(error) => batch::exit_code(error),
         Error::Ceremony(error) => ceremony::exit_code(error),
         Error::Link { error: LinkError::Uri { .. }, .. } | Error::Request(_) => 2,
         Error::Link { .. } => 3,
@@ -408,6 +416,7 @@ pub(crate) fn advice_on(error: &Error) -> Option<&'static str> {
         }
         Error::Gp(GpError::Pin { refused, .. }) => custodian::wrong_pin(*refused),
         Error::Custodian(error) => return custodian::advice(error),
+        Error::Batch(error) => return batch::advice(error),
         Error::Ceremony(error) => return ceremony::advice(error),
         Error::Vault(error) => return vault::advice(error),
         Error::Control(error) => return life::advice(error),

@@ -1,12 +1,18 @@
 //! The arguments, as clap reads them. No argument takes a key; key references are read in [`crate::setup`], so that a
 //! key typed in their place is not repeated in an error.
 
+mod batch;
 mod ceremony;
 mod life;
 mod operators;
 mod registry;
+mod sim;
 mod vaults;
 
+pub(crate) use batch::{
+    BatchCardArgs, BatchCommand, BatchHoldArgs, BatchPlanArgs, BatchReportArgs, BatchRunArgs, BatchSignArgs,
+    BatchStatusArgs, CloseArgs, RejectArgs, RemakeArgs, SealArgs, WhichCard,
+};
 use cardwright_keys::keyref::parse_byte;
 use cardwright_proto::custody::Mode as ShareMode;
 use cardwright_proto::gp::key::Kvn;
@@ -28,6 +34,7 @@ pub(crate) use registry::{
     AdoptArgs, CardArgs, CardsCommand, ExportArgs, FindArgs, Format, RegistryCheckArgs, RegistryCommand,
     RegistryImportArgs, WhichArgs,
 };
+pub(crate) use sim::{DeckArgs, ServeArgs, SimCommand};
 use std::path::PathBuf;
 pub(crate) use vaults::{
     CreateArgs, DeriveArgs, GenerateArgs, HsmCommand, HsmListArgs, ImportArgs, KdfArgs, KdfName, KeyCommand, ListArgs,
@@ -67,7 +74,7 @@ pub(crate) struct Global {
     /// Print one JSON object on standard output
     #[arg(long, global = true, env = "CARDWRIGHT_JSON", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) json: bool,
-    /// Configuration file (TOML: reader, state-dir, time-limit, wait, vaults, approvals, operator)
+    /// Configuration file (TOML: reader, state-dir, time-limit, wait, vaults, approvals, operator, issuer)
     #[arg(long, global = true, env = "CARDWRIGHT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where the registry and the audit log are kept
@@ -104,6 +111,11 @@ pub(crate) enum Command {
     Custodian {
         #[command(subcommand)]
         command: CustodianCommand,
+    },
+    /// Jobs: cards by the thousand through many readers
+    Batch {
+        #[command(subcommand)]
+        command: BatchCommand,
     },
     /// A master key dealt to cards, with a transcript that anybody can verify
     Ceremony {
@@ -155,7 +167,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SimCommand,
     },
-    /// Load diversified keys onto simulated cards in process, and hold a ceremony on others
+    /// Load diversified keys onto simulated cards, hold a ceremony, and make a thousand cards in a job
     Demo(DemoArgs),
 }
 
@@ -199,12 +211,6 @@ pub(crate) enum PinCommand {
     Set(PinSetArgs),
     /// Put another PIN in the present one's place
     Change(PinChangeArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SimCommand {
-    /// Put a simulated card behind vpcd: it dials 127.0.0.1:PORT, where a reader listens
-    Serve(ServeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -386,27 +392,17 @@ pub(crate) struct WipeArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    /// The port on which the reader listens: vpcd's 35963, or that of --reader vpcd:PORT
-    #[arg(long)]
-    pub(crate) port: u16,
-    /// The card: words as in --reader sim:PROFILE, e.g. aes256,s16,state=card.img
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub(crate) profile: String,
-    /// Dial again when the reader goes away, until stopped
-    #[arg(long)]
-    pub(crate) reconnect: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// How many cards get keys
     #[arg(long, default_value_t = 20)]
     pub(crate) cards: u32,
-    /// Keep master key, journal, audit log and the ceremony in this new directory
+    /// How many cards the job of the third act makes; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) job_cards: u32,
+    /// Keep master key, journal, audit log, the ceremony and the job in this new directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
-    /// Load keys from here, a vault for example, in place of a master key made for the occasion; no ceremony then
+    /// Load keys from here, a vault for example, in place of a master key made for the occasion; the first act only
     #[arg(long, value_name = "KEYREF")]
     pub(crate) new: Option<KeyText>,
 }

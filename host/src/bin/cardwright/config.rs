@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) vaults: BTreeMap<Name, VaultConfig>,
     pub(crate) approvals: Option<ApprovalsConfig>,
     pub(crate) operator: Option<OperatorConfig>,
+    /// The only issuer whose jobs are seen here.
+    pub(crate) issuer: Option<Name>,
     /// Why compromised keys are read with in this run.
     pub(crate) despite_compromise: Option<String>,
 }
@@ -49,6 +51,10 @@ pub(crate) struct OperatorConfig {
 
 fn name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Name, D::Error> {
     String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn issuer<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Name>, D::Error> {
+    name(from).map(Some)
 }
 
 /// One `[vault.NAME]` of the file.
@@ -103,6 +109,8 @@ struct File {
     vault: BTreeMap<String, VaultConfig>,
     approvals: Option<ApprovalsConfig>,
     operator: Option<OperatorConfig>,
+    #[serde(default, deserialize_with = "issuer")]
+    issuer: Option<Name>,
 }
 
 /// Options, then the file, then defaults.
@@ -119,6 +127,7 @@ pub(crate) fn complete(global: Global) -> Result<Settings, Failure> {
         vaults: vaults.collect::<Result<_, Failure>>()?,
         approvals: file.approvals,
         operator: file.operator,
+        issuer: file.issuer,
         despite_compromise: global.despite_compromise,
         reader: global.reader.or(file.reader),
         json: global.json,

@@ -4,6 +4,7 @@ mod advice;
 mod apdu;
 mod approve;
 mod args;
+mod batch;
 mod card_keys;
 mod cards;
 mod ceremony;
@@ -29,7 +30,7 @@ mod unlocked;
 mod vault;
 
 use advice::Failure;
-use args::{CardCommand, CeremonyCommand, Cli, Command, KeysCommand, SimCommand};
+use args::{CardCommand, CeremonyCommand, Cli, Command, KeysCommand};
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
 use std::process::ExitCode;
@@ -90,6 +91,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             card_keys::check(&global, &args)
         }
         Command::Custodian { command } => custodian::run(&global, &command),
+        Command::Batch { command } => batch::run(&global, &command),
         Command::Ceremony { command } => ceremony::run(&global, &command),
         Command::Key { command } => key::run(&global, &command),
         Command::Cards { command } => cards::run(&global, &command),
@@ -99,7 +101,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Operator { command } => operator::run(&global, &command),
         Command::Approve { command } => approve::run(&global, &command),
         Command::Vault { command } => vault::run(&global, &command),
-        Command::Sim { command: SimCommand::Serve(args) } => sim::serve(&args, global.wait),
+        Command::Sim { command } => sim::run(&global, &command),
         Command::Demo(args) => demo::run(&global, &args),
     }
 }

@@ -14,13 +14,13 @@ use cardwright_keys::lifecycle::{Act, State, Warden};
 use cardwright_registry::sqlite::SqliteRegistry;
 use cardwright_registry::{Registry, RegistryError};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a command needs to move keys.
 pub(crate) struct Office {
     pub(crate) registry: SqliteRegistry,
     audit: FileAudit,
-    pub(crate) rules: Rc<Rules>,
+    pub(crate) rules: Arc<Rules>,
     who: String,
     /// That there is no dual control.
     told: bool,
@@ -31,7 +31,7 @@ impl Office {
     pub(crate) fn open(settings: &Settings) -> Result<Self, Failure> {
         let registry = registers::open_registry(settings)?;
         let audit = registers::open_audit(settings)?;
-        let rules = Rc::new(registers::rules(settings)?);
+        let rules = Arc::new(registers::rules(settings)?);
         let who = match &*rules {
             Rules::Dual(dual) => dual.me.as_ref().map(ToString::to_string),
             Rules::Alone => None,
@@ -89,10 +89,10 @@ impl Office {
 
 /// Whom the vaults ask about these keys. Where reading with compromised keys was asked for, each such version gets an
 /// exception of its own, approved and logged.
-pub(crate) fn warden(settings: &Settings, keys: &[&KeyRef]) -> Result<Rc<dyn Warden>, Failure> {
+pub(crate) fn warden(settings: &Settings, keys: &[&KeyRef]) -> Result<Arc<dyn Warden>, Failure> {
     let mut office = Office::open(settings)?;
-    let mut warden = RegistryWarden::new(registers::open_registry(settings)?, Rc::clone(&office.rules));
-    let Some(why) = &settings.despite_compromise else { return Ok(Rc::new(warden)) };
+    let mut warden = RegistryWarden::new(registers::open_registry(settings)?, Arc::clone(&office.rules));
+    let Some(why) = &settings.despite_compromise else { return Ok(Arc::new(warden)) };
     let mut versions = BTreeMap::new();
     for key in keys {
         if let Source::Vault(key) = &key.source {
@@ -109,7 +109,7 @@ pub(crate) fn warden(settings: &Settings, keys: &[&KeyRef]) -> Result<Rc<dyn War
         office.control().except(&permit, why)?;
         warden.except(permit.operation().key.clone());
     }
-    Ok(Rc::new(warden))
+    Ok(Arc::new(warden))
 }
 
 fn compromised(office: &mut Office, key: &VaultKey) -> Result<Vec<Version>, Failure> {

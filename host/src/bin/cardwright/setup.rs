@@ -18,7 +18,7 @@ use cardwright_proto::scp::SecurityLevel;
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use zeroize::Zeroizing;
 
@@ -83,7 +83,7 @@ pub(crate) fn load_keys<'k>(
     // Last: an exception is spent by it, and nothing should be in its way then.
     if !vaults.is_empty() {
         let warden = office::warden(settings, &keys)?;
-        vaults.into_iter().for_each(|(name, vault)| keyring.open(name, vault, Rc::clone(&warden)));
+        vaults.into_iter().for_each(|(name, vault)| keyring.open(name, vault, Arc::clone(&warden)));
     }
     Ok(keyring)
 }

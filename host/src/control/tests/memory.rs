@@ -11,8 +11,7 @@ use cardwright_registry::{
     Added, CardEntry, CardFacts, CardQuery, Dependant, Due, Finding, KeyEntry, NewVersion, Registry, RegistryError,
     RequestEntry, VersionEntry,
 };
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 /// Events in the order in which they came.
 #[derive(Debug, Default)]
@@ -41,7 +40,7 @@ struct Store {
 
 /// What a registry does with keys and requests, and nothing with cards.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory(Rc<RefCell<Store>>);
+pub(super) struct Memory(Arc<Mutex<Store>>);
 
 fn conflict<T>(what: &str) -> Result<T, RegistryError> {
     Err(RegistryError::Conflict(what.to_owned()))
@@ -81,7 +80,7 @@ impl Store {
 impl Memory {
     /// All or nothing, as a database does it.
     fn write<T>(&self, work: impl FnOnce(&mut Store) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
-        let mut store = self.0.borrow_mut();
+        let mut store = self.0.lock().unwrap();
         let before = (store.keys.clone(), store.requests.clone());
         store.edition += 1;
         let done = work(&mut store);
@@ -108,13 +107,13 @@ impl Memory {
 
 impl Registry for Memory {
     fn keys(&self) -> Result<Vec<KeyEntry>, RegistryError> {
-        let mut keys = self.0.borrow().keys.clone();
+        let mut keys = self.0.lock().unwrap().keys.clone();
         keys.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(keys)
     }
 
     fn key(&self, key: &VaultKey) -> Result<Option<KeyEntry>, RegistryError> {
-        Ok(self.0.borrow_mut().entry(key).cloned())
+        Ok(self.0.lock().unwrap().entry(key).cloned())
     }
 
     fn add_version(&mut self, new: &NewVersion) -> Result<(), RegistryError> {
@@ -166,7 +165,7 @@ impl Registry for Memory {
     }
 
     fn requests(&self) -> Result<Vec<RequestEntry>, RegistryError> {
-        Ok(self.0.borrow().requests.clone())
+        Ok(self.0.lock().unwrap().requests.clone())
     }
 
     fn approve(&mut self, request: Nonce, approval: &Approval) -> Result<(), RegistryError> {
@@ -185,7 +184,7 @@ impl Registry for Memory {
     }
 
     fn edition(&self) -> Result<u64, RegistryError> {
-        Ok(self.0.borrow().edition)
+        Ok(self.0.lock().unwrap().edition)
     }
 
     fn put_cards(&mut self, _: &[CardEntry]) -> Result<Added, RegistryError> {

@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What somebody does to the registry who has its file.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub(super) struct Play<R> {
     edit: Option<Box<dyn Fn(Edit)>>,
     audit: Log,
     clock: Hands,
-    rules: Rc<Rules>,
+    rules: Arc<Rules>,
     warden: RegistryWarden<R>,
     excepted: BTreeSet<(usize, u32)>,
     world: World,
@@ -60,14 +60,14 @@ pub(super) struct Play<R> {
     pub(super) done: BTreeMap<&'static str, u64>,
 }
 
-impl<R: Registry + Debug> Play<R> {
+impl<R: Registry + Debug + Send> Play<R> {
     pub(super) fn new(mut chance: Chance, handles: Handles<R>) -> Self {
         let Handles { moves, another, edit } = handles;
         let regime = chance.of(&REGIMES);
         let me = Some(chance.below(PEOPLE.len()));
         let world = World { regime, people: PEOPLE, me, keys: Default::default(), asked: Vec::new(), now: NOON };
-        let rules = Rc::new(rules(&regime, &PEOPLE, me));
-        let warden = RegistryWarden::new(another(), Rc::clone(&rules));
+        let rules = Arc::new(rules(&regime, &PEOPLE, me));
+        let warden = RegistryWarden::new(another(), Arc::clone(&rules));
         let (registry, clock, handles) = (moves, Hands(Cell::new(NOON)), another);
         let (audit, excepted, texts, told) = (Log::default(), BTreeSet::new(), Vec::new(), BTreeSet::new());
         Self {
@@ -366,8 +366,8 @@ impl<R: Registry + Debug> Play<R> {
             _ => self.world.me = Some(who),
         }
         let World { regime, people, me, .. } = &self.world;
-        self.rules = Rc::new(rules(regime, people, *me));
-        self.warden = RegistryWarden::new((self.handles)(), Rc::clone(&self.rules));
+        self.rules = Arc::new(rules(regime, people, *me));
+        self.warden = RegistryWarden::new((self.handles)(), Arc::clone(&self.rules));
         self.excepted.clear();
     }
 

@@ -1,5 +1,7 @@
 //! What a ceremony's report looks like beyond what all reports do: A4, black and white.
 
+use crate::report::marked;
+
 const STYLE: &str = "\
 @page{size:A4;margin:16mm 14mm 18mm;@bottom-right{content:counter(page) \" / \" counter(pages);font:9px sans-serif}}\
 td:first-child{min-width:0}\
@@ -17,14 +19,7 @@ td:first-child{min-width:0}\
 h2{font-size:1rem;margin:1rem 0 .25rem}.subset{font-size:9px}.quorum{max-width:34rem}\
 .label{font-size:10px;min-height:25mm;padding:.4rem .8rem}.label b{font-size:1.1rem}}";
 
-/// On every page: behind the text, and at its foot.
-const TEST_CA: &str = "\
-.mark{position:fixed;top:40%;left:0;right:0;text-align:center;font:800 7rem/1 sans-serif;letter-spacing:.1em;\
-transform:rotate(-32deg);color:#000;opacity:.09;z-index:1;pointer-events:none;\
-print-color-adjust:exact;-webkit-print-color-adjust:exact}\
-@page{@bottom-left{content:\"TEST CA: not evidence of anything\";font:700 10px sans-serif}}";
-
 /// The rules of CSS.
 pub(super) fn of(test_ca: bool) -> String {
-    format!("{STYLE}{}", if test_ca { TEST_CA } else { "" })
+    if test_ca { format!("{STYLE}{}", marked("TEST CA: not evidence of anything")) } else { STYLE.to_owned() }
 }

@@ -8,7 +8,7 @@ use cardwright_keys::lifecycle::Step;
 use cardwright_registry::{Due, Registry, RequestEntry};
 use std::fmt::Debug;
 
-impl<R: Registry + Debug> Play<R> {
+impl<R: Registry + Debug + Send> Play<R> {
     /// Somebody writes a request into the registry: in any name, of any time, signed by any key.
     pub(super) fn ask_by_hand(&mut self) {
         let (which, version) = self.pick();

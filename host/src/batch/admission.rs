@@ -1,0 +1,180 @@
+//! Which record a card is for, and that no two readers have the same one.
+
+use super::{Aside, BatchError};
+use crate::error::Error;
+use cardwright_keys::job::{Cards, Job, RecordState};
+use cardwright_keys::journal::CardId;
+use cardwright_registry::Registry;
+use cardwright_registry::jobs::{JobId, Jobs, RecordEntry};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Records of counted deliveries that are looked up at a time.
+const AHEAD: usize = 64;
+
+/// What is in some reader of this station.
+#[derive(Debug, Default)]
+pub struct Hands(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    chips: BTreeSet<CardId>,
+    /// Records that are given out.
+    out: BTreeSet<u64>,
+    /// Records that wait for any chip, looked up and not given out.
+    waiting: VecDeque<Waiting>,
+    /// The last record that was looked up.
+    looked: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    record: u64,
+    delivery: usize,
+    remake: bool,
+    before: u32,
+}
+
+/// A card that may go on. While this lives no other reader gets the chip.
+#[derive(Debug)]
+pub(super) struct Admitted<'h> {
+    pub(super) card: CardId,
+    pub(super) record: u64,
+    /// Index into the job's deliveries.
+    pub(super) delivery: usize,
+    /// The attempt that is gone on with; `None` where one has to be claimed.
+    pub(super) attempt: Option<u32>,
+    /// How many attempts the record had.
+    pub(super) before: u32,
+    /// The record was rejected, and is made again.
+    pub(super) remake: bool,
+    /// Nobody ever tried to give this chip the job's keys, as far as is on record.
+    pub(super) fresh: bool,
+    hands: &'h Hands,
+}
+
+impl Hands {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // What is held is changed in single steps: a thread that panicked left nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds the record.
+    ///
+    /// # Errors
+    /// [`BatchError::Aside`] where the card is not to be made, or not now.
+    pub(super) fn admit<'h, R: Registry + Jobs>(
+        &'h self,
+        registry: &R,
+        id: JobId,
+        job: &Job,
+        card: &CardId,
+    ) -> Result<Admitted<'h>, Error> {
+        let aside = |aside| Err(BatchError::Aside(aside).into());
+        if !self.held().chips.insert(card.clone()) {
+            return aside(Aside::InHand);
+        }
+        let mut admitted = Admitted {
+            card: card.clone(),
+            record: 0,
+            delivery: 0,
+            attempt: None,
+            before: 0,
+            remake: false,
+            fresh: false,
+            hands: self,
+        };
+        // Whoever gave this chip a key set before may have left it on the card.
+        admitted.fresh = registry.chip(card)?.is_empty() && registry.ledger(card)?.open.is_none();
+        let found = registry.record_of(id, card)?;
+        let waits = |record: &RecordEntry| {
+            record.state == RecordState::Pending || (record.state == RecordState::Rejected && record.remade)
+        };
+        match found {
+            Some(record) if waits(&record) && record.expected.is_some() => {
+                (admitted.record, admitted.before) = (record.number, record.attempts);
+                admitted.delivery = usize::try_from(record.delivery).unwrap_or(usize::MAX);
+                admitted.remake = record.state == RecordState::Rejected;
+                Ok(admitted)
+            }
+            Some(record) if !waits(&record) && has_now(registry, id, &record, card)? => admitted.go_on(record),
+            // It was another chip's since, or waits for another one.
+            Some(record) if record.expected.is_some() => aside(Aside::Replaced { record: record.number }),
+            _ => {
+                let Some(waiting) = self.any(registry, id, job)? else {
+                    let counted = job.deliveries.iter().any(|one| matches!(one.cards, Cards::Any(_)));
+                    return aside(if counted { Aside::NoneLeft } else { Aside::NotExpected });
+                };
+                (admitted.record, admitted.before) = (waiting.record, waiting.before);
+                (admitted.delivery, admitted.remake) = (waiting.delivery, waiting.remake);
+                Ok(admitted)
+            }
+        }
+    }
+
+    /// A record that any chip may serve.
+    fn any<R: Jobs>(&self, registry: &R, id: JobId, job: &Job) -> Result<Option<Waiting>, Error> {
+        let mut held = self.held();
+        if held.waiting.is_empty() {
+            look_ahead(&mut held, registry, id, job)?;
+        }
+        if held.waiting.is_empty() && held.looked > 0 {
+            // Some have been given back, or are to be made again, since.
+            held.looked = 0;
+            look_ahead(&mut held, registry, id, job)?;
+        }
+        let next = held.waiting.pop_front();
+        held.out.extend(next.map(|waiting| waiting.record));
+        Ok(next)
+    }
+}
+
+/// Whether the record's last attempt is with this chip.
+fn has_now<R: Jobs>(registry: &R, id: JobId, record: &RecordEntry, card: &CardId) -> Result<bool, Error> {
+    Ok(registry.attempts_of(id, record.number)?.pop().is_some_and(|last| last.card == *card))
+}
+
+impl Admitted<'_> {
+    /// The chip has this record: goes on with the attempt where it is unknown.
+    fn go_on(mut self, record: RecordEntry) -> Result<Self, Error> {
+        let number = record.number;
+        let aside = match record.state {
+            RecordState::Unknown => {
+                (self.record, self.before, self.attempt) = (number, record.attempts, Some(record.attempts));
+                self.delivery = usize::try_from(record.delivery).unwrap_or(usize::MAX);
+                return Ok(self);
+            }
+            RecordState::Accepted => Aside::Made { record: number },
+            RecordState::Rejected | RecordState::Pending => Aside::Rejected { record: number, reason: record.reason },
+            RecordState::Cancelled => Aside::Cancelled { record: number },
+            RecordState::Claimed | RecordState::Writing | RecordState::Verified => Aside::InHand,
+        };
+        Err(BatchError::Aside(aside).into())
+    }
+}
+
+fn look_ahead<R: Jobs>(held: &mut Held, registry: &R, id: JobId, job: &Job) -> Result<(), Error> {
+    let Held { waiting, looked, out, .. } = held;
+    let take = |record: &RecordEntry| {
+        let delivery = usize::try_from(record.delivery).unwrap_or(usize::MAX);
+        let counted = job.deliveries.get(delivery).is_some_and(|one| matches!(one.cards, Cards::Any(_)));
+        let remake = record.state == RecordState::Rejected;
+        let free = record.expected.is_none() && !out.contains(&record.number);
+        let wanted = counted && free && (!remake || record.remade);
+        wanted.then_some(Waiting { record: record.number, delivery, remake, before: record.attempts })
+    };
+    registry.records(id, *looked, &[RecordState::Pending, RecordState::Rejected], &mut |record| {
+        *looked = record.number;
+        waiting.extend(take(&record));
+        waiting.len() < AHEAD
+    })?;
+    Ok(())
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        let mut held = self.hands.held();
+        held.chips.remove(&self.card);
+        held.out.remove(&self.record);
+    }
+}

@@ -1,0 +1,395 @@
+//! One card through one reader: who it is, its record claimed, its keys changed and proved, the rest of what it gets, done.
+//!
+//! What is durable when: the claim, with the intent, before EXTERNAL AUTHENTICATE leaves; that PUT KEY is sent, before it
+//! is; that the card is accepted, when it has proved the new keys and has everything else. Whoever is killed in between
+//! leaves a chip that is unknown, and settled when it is in a reader again: by one INITIALIZE UPDATE, offline.
+
+use super::admission::{Admitted, Hands};
+use super::contents;
+use super::desk::{Desk, Unwritten};
+use super::exchanged::{ByCommand, Exchanged, micros};
+use super::{Aside, BatchError, Contents};
+use crate::books::Books;
+use crate::card::Card;
+use crate::error::Error;
+use crate::identify::greet;
+use crate::rotate::{Met, Proof, Report, Request, Rotation, not_there};
+use crate::session::{Choices, Initialized, initialize};
+use crate::world::{Clock, Entropy};
+use cardwright_keys::audit::Event;
+use cardwright_keys::job::{Job, RecordState, Step};
+use cardwright_keys::journal::CardId;
+use cardwright_keys::vault::Vault;
+use cardwright_link::Transport;
+use cardwright_proto::gp::key::{Kcv, Kvn};
+use cardwright_proto::scp::ScpError;
+use cardwright_registry::Registry;
+use cardwright_registry::jobs::{Facts, JobId, JobWrite, Jobs, NewAttempt};
+use std::time::{Duration, Instant};
+
+/// What all readers of a station work with.
+pub struct Station<'a, V> {
+    /// The job as it is pinned.
+    pub job: &'a Job,
+    /// Names it in the registry.
+    pub id: JobId,
+    /// The key change of each delivery, in the job's order.
+    pub terms: Vec<Request>,
+    /// Where all key references live.
+    pub vault: &'a V,
+    /// For all sessions.
+    pub choices: Choices,
+    /// What the cards get besides keys.
+    pub contents: Option<Contents<'a>>,
+    /// Which computer.
+    pub name: String,
+    /// Who works there, in words.
+    pub operator: String,
+    /// SHA-256 of the job's card profile.
+    pub profile: [u8; 32],
+    /// For people.
+    pub clock: &'a (dyn Clock + Sync),
+    /// Which chips are in some reader, and which records are given out.
+    pub hands: Hands,
+}
+
+impl<V> std::fmt::Debug for Station<'_, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Station").field("name", &self.name).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What came of a card.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is made.
+    Accepted,
+    /// It is put aside; nothing was written to it, and its record is as before.
+    Aside(Aside),
+    /// It is not made.
+    Failed {
+        /// What its record is now; `None` where none was claimed.
+        state: Option<RecordState>,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// A card that was in a reader.
+#[derive(Debug)]
+pub struct Handled {
+    /// The card, where it said who it is.
+    pub card: Option<CardId>,
+    /// Its record, where it has one.
+    pub record: Option<u64>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// From power to the end.
+    pub took: Duration,
+    /// How much of that the card was waited for.
+    pub busy: Duration,
+    /// Times of each kind of command.
+    pub times: ByCommand,
+}
+
+/// A card under way.
+struct Course<'s, 'a, V, T, R> {
+    station: &'s Station<'a, V>,
+    desk: &'s Desk<R>,
+    card: Card<Exchanged<T>>,
+    began: Instant,
+    /// Who it says it is.
+    met: Option<CardId>,
+    /// Its record, as soon as that is known.
+    admitted: Option<Admitted<'s>>,
+    /// The keys are on the card, proved.
+    keys: bool,
+    /// How far it came.
+    step: Step,
+}
+
+impl<V: Vault> Station<'_, V> {
+    /// Makes one card. Nothing is left lying on the desk.
+    ///
+    /// # Errors
+    /// Where nothing can go on with any card: records that cannot be written, a vault that failed.
+    pub fn make<T: Transport, R: Registry + Jobs>(
+        &self,
+        link: T,
+        desk: &Desk<R>,
+        entropy: &mut impl Entropy,
+    ) -> Result<Handled, Error> {
+        desk.clear();
+        let mut course = Course {
+            station: self,
+            desk,
+            card: Card::new(Exchanged::new(link)),
+            began: Instant::now(),
+            met: None,
+            admitted: None,
+            keys: false,
+            step: Step::Identify,
+        };
+        let outcome = match course.run(entropy) {
+            Ok(()) => Outcome::Accepted,
+            Err(error) => course.failed(error)?,
+        };
+        let link = course.card.link();
+        Ok(Handled {
+            outcome,
+            took: course.began.elapsed(),
+            busy: link.busy(),
+            times: link.times().clone(),
+            card: course.met.take(),
+            record: course.admitted.as_ref().map(|admitted| admitted.record),
+        })
+    }
+
+    /// The set that is asked for first: the one that all deliveries' keys name.
+    fn first_set(&self) -> Option<Kvn> {
+        let mut sets = self.terms.iter().map(|terms| terms.current.kvn);
+        let first = sets.next().flatten();
+        if sets.all(|set| set == first) { first } else { None }
+    }
+
+    fn at(&self) -> u64 {
+        self.clock.now()
+    }
+}
+
+impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
+    fn run(&mut self, entropy: &mut impl Entropy) -> Result<(), Error> {
+        let station = self.station;
+        let met = self.meet(entropy)?;
+        self.met = Some(met.initialized.card().clone());
+        let admitted = self.admit(met.initialized.card())?;
+        let met = Met { fresh: admitted.fresh, ..met };
+        self.admitted = Some(admitted);
+        self.claim();
+        self.step = Step::Keys;
+        let Some(admitted) = &self.admitted else { return Ok(()) };
+        let request = &station.terms[admitted.delivery];
+        let (mut journal, mut audit) = (self.desk, self.desk);
+        let mut books = Books::new(&mut journal, &mut audit, station.clock);
+        let Rotated { report, rest } = {
+            let rotation = Rotation {
+                card: &mut self.card,
+                vault: station.vault,
+                books: &mut books,
+                entropy,
+                choices: &station.choices,
+            };
+            let (report, mut opened) = rotation.run_on(request, met)?;
+            self.keys = true;
+            let rest = match proved(&report) {
+                Ok(()) => contents::carry_out(station, self.desk, admitted, &mut opened.session, &mut self.step),
+                other => other,
+            };
+            Rotated { report, rest }
+        };
+        rest?;
+        self.accept(&report)
+    }
+
+    /// SELECT, GET DATA for the chip, INITIALIZE UPDATE.
+    fn meet(&mut self, entropy: &mut impl Entropy) -> Result<Met, Error> {
+        let Station { choices, job, .. } = self.station;
+        let greeting = greet(&mut self.card, &choices.aid)?;
+        let first = self.station.first_set();
+        let mut ask = |kvn| initialize(&mut self.card, entropy, kvn, choices.mode, &greeting);
+        let initialized: Initialized = match ask(first) {
+            // The set that the card was delivered with is gone: it may have the new one.
+            Err(error) if first.is_some() && not_there(&error) => ask(Some(job.target.kvn)).map_err(|_| error)?,
+            other => other?,
+        };
+        Ok(Met { greeting, initialized, fresh: false })
+    }
+
+    fn admit(&self, card: &CardId) -> Result<Admitted<'s>, Error> {
+        let Station { id, job, hands, .. } = self.station;
+        hands.admit(self.desk.registry(), *id, job, card)
+    }
+
+    /// Lays the claim on the desk, or the going on with one: durable with the first record of the key change.
+    fn claim(&self) {
+        let Some(admitted) = &self.admitted else { return };
+        let Station { name, operator, profile, terms, .. } = self.station;
+        let at = self.station.at();
+        let request = &terms[admitted.delivery];
+        if admitted.attempt.is_none() {
+            let link = self.card.link();
+            let attempt = NewAttempt {
+                card: admitted.card.clone(),
+                atr: link.atr().to_vec(),
+                station: name.clone(),
+                reader: link.name().to_owned(),
+                operator: operator.clone(),
+                profile: *profile,
+                current: request.current.to_string(),
+                target: request.new.key().to_string(),
+            };
+            self.desk.lay(JobWrite::Claim { record: admitted.record, remake: admitted.remake, attempt, at });
+        }
+        // Who has it now, where another station had it before.
+        let reason = admitted.attempt.map_or_else(String::new, |_| gone_on_with(name));
+        self.lay_step(admitted, RecordState::Writing, Step::Keys, reason, Facts::default());
+    }
+
+    fn lay_step(&self, admitted: &Admitted<'_>, to: RecordState, step: Step, reason: String, facts: Facts) {
+        // The first attempt of a record is number 1, and each claim counts one more.
+        let attempt = admitted.attempt.unwrap_or(admitted.before + 1);
+        let record = admitted.record;
+        self.desk.lay(JobWrite::Step { record, attempt, to, step, reason, facts, at: self.station.at() });
+    }
+
+    fn facts(&self, kcvs: Option<String>) -> Facts {
+        let link = self.card.link();
+        let took_us = micros(self.began.elapsed());
+        Facts { kcvs, exchanged: Some(link.digest()), apdus: link.apdus(), took_us }
+    }
+
+    fn accept(&mut self, report: &Report) -> Result<(), Error> {
+        let Some(admitted) = &self.admitted else { return Ok(()) };
+        let kcvs: String = report.kcvs.iter().map(Kcv::to_string).collect();
+        self.lay_step(admitted, RecordState::Verified, Step::Verify, String::new(), self.facts(Some(kcvs)));
+        self.lay_step(admitted, RecordState::Accepted, Step::Done, String::new(), Facts::default());
+        Ok(self.desk.flush()?)
+    }
+
+    /// What an error means for the record, written down.
+    fn failed(&mut self, error: Error) -> Result<Outcome, Error> {
+        let (Some(admitted), true) = (&self.admitted, self.is_claimed()) else {
+            return self.unclaimed(error);
+        };
+        if is_fatal(&error) {
+            // What can still be written is; what cannot is found in the journal.
+            drop(self.desk.flush());
+            return Err(error);
+        }
+        let open = self.desk.registry().ledger(&admitted.card)?.open;
+        // Which keys the card has is open, and only the card can tell.
+        let unsettled = !self.keys && (open.is_some_and(|open| open.sent) || admitted.attempt.is_some());
+        let state = match &error {
+            _ if unsettled => RecordState::Unknown,
+            Error::Link { .. } if self.keys => RecordState::Unknown,
+            // Nothing was sent that changes the card.
+            Error::Link { .. } | Error::NoMatch { .. } => RecordState::Pending,
+            _ => RecordState::Rejected,
+        };
+        let reason = reason(&error);
+        // A claim that was never taken over by a step of its own is given back from `writing` by way of unknown.
+        if state == RecordState::Pending {
+            let settled = "nothing was sent that changes the card".to_owned();
+            self.lay_step(admitted, RecordState::Unknown, self.step, settled, self.facts(None));
+            self.lay_step(admitted, state, self.step, reason, Facts::default());
+        } else {
+            self.lay_step(admitted, state, self.step, reason, self.facts(None));
+        }
+        let (what, detail) = ("batch.failed", format!("record {}, now {state}: {error}", admitted.record));
+        self.tell(what, &admitted.card, detail);
+        match self.desk.flush() {
+            // A person has said something else of it meanwhile.
+            Err(Unwritten::Refused(_)) => return Ok(Outcome::Failed { state: None, error }),
+            other => other?,
+        }
+        Ok(Outcome::Failed { state: Some(state), error })
+    }
+
+    /// Nothing was claimed: the record, if there is one, is as before.
+    fn unclaimed(&mut self, error: Error) -> Result<Outcome, Error> {
+        self.desk.clear();
+        if let Some(why) = refused(&error) {
+            return Ok(Outcome::Aside(Aside::Refused(why)));
+        }
+        match error {
+            Error::Batch(error) => match *error {
+                BatchError::Aside(aside) => Ok(Outcome::Aside(aside)),
+                other => Err(other.into()),
+            },
+            error if is_fatal(&error) => Err(error),
+            error => {
+                if let Some(admitted) = &self.admitted {
+                    self.tell("batch.failed", &admitted.card, format!("nothing was claimed: {error}"));
+                    self.desk.flush()?;
+                }
+                Ok(Outcome::Failed { state: None, error })
+            }
+        }
+    }
+
+    /// Whether the registry has the claim, of now or of an earlier run.
+    fn is_claimed(&self) -> bool {
+        self.desk.claimed().is_some() || self.admitted.as_ref().is_some_and(|admitted| admitted.attempt.is_some())
+    }
+
+    fn tell(&self, what: &str, card: &CardId, detail: String) {
+        let (at, subject) = (self.station.at(), card.0.clone());
+        self.desk.tell(Event { at, what: what.to_owned(), subject, detail });
+    }
+}
+
+/// Before anything else goes to the card: it proved the new Key-ENC as well, and what it says of itself in the session is
+/// what it said before, or another card answers.
+fn proved(report: &Report) -> Result<(), Error> {
+    let card = &report.change.card;
+    if !matches!(report.proofs.enc, Proof::Proved(_)) {
+        return Err(Error::NotProved { card: card.clone() });
+    }
+    let Some((kdd, known)) = card.0.split_once('-') else { return Ok(()) };
+    match report.chip {
+        Some(chip) if hex::encode_upper(chip) == known => Ok(()),
+        told => {
+            let told = told.map(|chip| CardId(format!("{kdd}-{}", hex::encode_upper(chip))));
+            Err(BatchError::OtherChip { card: card.clone(), told }.into())
+        }
+    }
+}
+
+/// What came of the key change, and of what followed in its session.
+struct Rotated {
+    report: Report,
+    rest: Result<(), Error>,
+}
+
+/// The registry takes no such claim: another station has the chip, or the job is not open any more.
+fn refused(error: &Error) -> Option<String> {
+    let Error::Journal(error) = error else { return None };
+    match error.error.downcast_ref() {
+        Some(Unwritten::Refused(why)) => Some(why.to_string()),
+        _ => None,
+    }
+}
+
+/// Nothing can go on with any card.
+fn is_fatal(error: &Error) -> bool {
+    match error {
+        Error::Vault(_) | Error::Journal(_) | Error::Control(_) | Error::Entropy(_) => true,
+        Error::Batch(error) => match **error {
+            BatchError::Unwritten(ref why) => !matches!(why, Unwritten::Refused(_)),
+            BatchError::Input(_) | BatchError::Registry(_) => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// What stands with a record that a station has taken over from another, or from itself.
+pub(super) fn gone_on_with(station: &str) -> String {
+    let short: String = station.chars().take(100).collect();
+    format!("gone on with at {}", short.trim())
+}
+
+/// Whether the card refused to be authenticated to: the next such card would be the second one that loses a try.
+#[must_use]
+pub fn stops_the_job(error: &Error) -> bool {
+    matches!(error, Error::Scp { error: ScpError::AuthenticateRefused(_), .. } | Error::Blocked(_))
+}
+
+/// An error in one line that the registry keeps.
+fn reason(error: &Error) -> String {
+    let mut text: String = error.to_string().chars().filter(|c| !c.is_control()).collect();
+    while text.len() > 200 {
+        text.pop();
+    }
+    text.trim().to_owned()
+}

@@ -1,0 +1,173 @@
+//! What to do where a job stops.
+
+use cardwright::batch::inputs::InputError;
+use cardwright::batch::{Aside, BatchError};
+use cardwright::report::batch::ReportError;
+use cardwright_keys::job::{Domain, Fate, JobError, RecordState};
+use cardwright_keys::keyref::Name;
+use cardwright_registry::jobs::JobState;
+use std::path::PathBuf;
+
+/// Why a command about jobs ends without success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobFailure {
+    #[error("{}: {error}", path.display())]
+    Job { path: PathBuf, error: JobError },
+    #[error("{}: {error}", path.display())]
+    Input { path: PathBuf, error: InputError },
+    #[error("the job makes {cards} cards, and its data file has {rows} rows")]
+    Rows { cards: u64, rows: u64 },
+    #[error("the data file names cards, and delivery `{0}` has no list of them")]
+    Unlisted(Name),
+    #[error("{}: line {line}: the data file has no row for this card", file.display())]
+    NoRow { file: PathBuf, line: u64 },
+    #[error("there is no job `{0}`")]
+    Unknown(Name),
+    #[error("job `{job}` is pinned by hash, and {what} is another one since")]
+    Changed { job: Name, what: String },
+    #[error("`{0}` is a key that everybody knows: a live job does not use it")]
+    WellKnown(String),
+    #[error("`{key}` belongs to issuer {issuer}, domain {domain}")]
+    OthersKey { key: String, issuer: Name, domain: Domain },
+    #[error("this computer works for issuer `{0}`: the job is another one's")]
+    OtherIssuer(Name),
+    #[error("delivery `{0}`: the set that is to be deleted afterwards has to be named, as in KEYREF@0x20")]
+    Retire(Name),
+    #[error("the job is {state}{}{reason}", if reason.is_empty() { "" } else { ": " })]
+    NotOpen { state: JobState, reason: String },
+    /// Printed already.
+    #[error("the job is {state}{}{reason}", if reason.is_empty() { "" } else { ": " })]
+    Held { state: JobState, reason: String },
+    #[error("another process works on the job as station `{0}`")]
+    Running(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("PUT KEY was sent to the chip of record {record}, and nobody knows what became of it: it is no blank card")]
+    Unsettled { record: u64 },
+    #[error("a run of the job has begun and not ended")]
+    RunOpen,
+    #[error("deliveries without a list have to have the same keys: nothing else would tell their cards apart")]
+    Counted,
+    #[error("sealed fields want an encrypted session: level 03, 13 or 33, and the job's is another")]
+    InClear,
+    #[error("the data file has sealed fields, and [data] names no key")]
+    Sealed,
+    #[error("record {record} waits for a card of a list: name the spare that takes its place")]
+    Spare { record: u64 },
+    #[error("an earlier run of station `{station}` was cut off ({count} cards in the middle)")]
+    CutOff { station: String, count: usize },
+    #[error("the job has no such card")]
+    NoCard,
+    #[error("record {record} is {state}: that cannot be done with it")]
+    State { record: u64, state: RecordState },
+    #[error("record {record} has no chip that this could be said of")]
+    NoChip { record: u64 },
+    #[error("what became of that chip is told already: {0}")]
+    Fated(Fate),
+    #[error("tell what became of the rejected chip of record {record} first")]
+    NoFate { record: u64 },
+    #[error("{0} cards are not accounted for")]
+    Open(i64),
+    #[error("the balance is open by {found}, not by {said}")]
+    OtherVariance { found: i64, said: i64 },
+    #[error("there is no statement {0} about this job")]
+    NoStatement(i64),
+    #[error("statement {0} is not as this program writes it, or is about something else")]
+    BadStatement(i64),
+    #[error("statement {id} waits for another person's signature")]
+    Waits { id: i64 },
+    #[error("the job stopped: {0}")]
+    Stopped(String),
+    #[error("{left} of {all} cards are not made yet")]
+    Left { left: u64, all: u64 },
+    #[error("there is no reader left")]
+    NoReaders,
+    #[error("the job's [data] names no key to seal with")]
+    NoSealingKey,
+    #[error("a card of the list has no record in the registry any more")]
+    Gone,
+    #[error("there is no report: {0}")]
+    NoReport(#[from] ReportError),
+}
+
+impl JobFailure {
+    /// The command has printed its object already.
+    pub(crate) const fn is_printed(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::Stopped(_) | Self::Left { .. } | Self::NoReaders)
+    }
+
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Changed { .. } => 7,
+            Self::Stopped(_) | Self::Left { .. } | Self::Held { .. } => 10,
+            Self::NoReaders => 3,
+            Self::Waits { .. } => 11,
+            Self::Gone | Self::BadStatement(_) | Self::NoReport(_) => 9,
+            _ => 2,
+        }
+    }
+
+    pub(crate) const fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Job { .. } => "mend the job file; `cardwright batch plan --example` prints one that is good",
+            Self::Input { .. } | Self::Rows { .. } | Self::NoRow { .. } => "mend the file; no card was touched",
+            Self::Unlisted(_) => {
+                "give the delivery a list, or leave the cards out of the data file: rows then go by record"
+            }
+            Self::Unknown(_) => "`cardwright batch status` lists the jobs; `batch run JOB.toml` adds one",
+            Self::Changed { .. } => "put the file back as it was; what is to be made otherwise is a job of its own",
+            Self::WellKnown(_) => "use a key of your own, or domain = \"test\" for trials",
+            Self::OthersKey { .. } => "use a key of this issuer and domain: one key never serves two",
+            Self::OtherIssuer(_) => "run it where the configuration's `issuer` is that one's",
+            Self::Retire(_) => "name the set behind the delivery's key, or leave retire out",
+            Self::NotOpen { state: JobState::Closed, .. } => "what is to be made besides is a job of its own",
+            Self::NotOpen { .. } | Self::Held { .. } => {
+                "when its cause is mended: `cardwright batch resume JOB --reason ...`"
+            }
+            Self::CutOff { .. } => {
+                "look why, then run it again with --operator NAME: cards in the middle are settled when they are in a reader again"
+            }
+            Self::NoCard => "`cardwright batch status JOB --list accepted` lists cards; #N names a record",
+            Self::State { .. } => "`cardwright batch status JOB` shows where its cards are",
+            Self::NoFate { .. } => "`cardwright batch reject JOB CARD --fate FATE --reason ...`",
+            Self::Open(_) => "settle what is open, or close with --variance N --reason ..., which two people sign",
+            Self::OtherVariance { .. } => "`cardwright batch status JOB` shows the balance",
+            Self::Waits { .. } => "another operator: `cardwright batch sign JOB N --yes`",
+            Self::Stopped(_) => "find out why; then `cardwright batch resume JOB --reason ...` and run it again",
+            Self::Left { .. } => "run it again with more cards; `cardwright batch status JOB` shows which wait",
+            Self::NoReaders => "connect a reader and run it again: nothing is lost",
+            Self::Running(_) => "wait until it has ended, or give this one another --station",
+            Self::Unsettled { .. } => "quarantined, or settle it first: put it into a reader again",
+            Self::RunOpen => "wait until it has ended; one that was cut off is ended by the next run, with --operator",
+            Self::Spare { .. } => "`cardwright batch remake JOB CARD --spare CARD --reason ...`",
+            Self::NoSealingKey | Self::Sealed => "put key = \"vault:NAME/KEY\" into [data]",
+            Self::NoReport(ReportError::Counts) => {
+                "make it again when no run is under way; if it stays so: `cardwright registry check`"
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// A run's error for the shell.
+pub(crate) fn exit_code(error: &BatchError) -> u8 {
+    match error {
+        BatchError::Aside(_) | BatchError::NotOpen { .. } | BatchError::Beyond { .. } => 4,
+        BatchError::OtherChip { .. } => 7,
+        BatchError::Input(_) | BatchError::NoData { .. } => 2,
+        _ => 9,
+    }
+}
+
+/// What to do about it.
+pub(crate) fn advice(error: &BatchError) -> Option<&'static str> {
+    Some(match error {
+        BatchError::Aside(Aside::NotExpected) => "the card belongs to another job or delivery: put it aside",
+        BatchError::Input(_) => "put the file back as it was: it is pinned",
+        BatchError::Unwritten(_) => {
+            "mend the disk, then run it again: cards in the middle are settled by the cards themselves"
+        }
+        BatchError::OtherChip { .. } => "keep this card apart: it was copied, or the reader was opened",
+        _ => return None,
+    })
+}

@@ -1,0 +1,274 @@
+//! A job as its file and its inputs have it, checked whole, and as the registry has it.
+
+use super::advice::JobFailure;
+use crate::advice::Failure;
+use crate::config::Settings;
+use cardwright::batch::inputs::{CardList, DataIndex, InputError};
+use cardwright::candidates::well_known;
+use cardwright_hsm::Keyring;
+use cardwright_keys::custody::hash::sha256;
+use cardwright_keys::job::{Cards, Domain, Job, MAX_LEN};
+use cardwright_keys::journal::CardId;
+use cardwright_keys::key::KeyMaterial;
+use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source};
+use cardwright_keys::vault::{Vault, VaultError};
+use cardwright_registry::RegistryError;
+use cardwright_registry::jobs::{JobEntry, Jobs, ListError, Listed, NewDelivery, NewJob};
+use cardwright_registry::sqlite::SqliteRegistry;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A job with its files, all of them checked. Paths are meant from the job file's directory.
+pub(super) struct Loaded {
+    pub(super) job: Job,
+    /// The file's text.
+    text: String,
+    /// SHA-256 over the file and its inputs.
+    pub(super) sha256: [u8; 32],
+    /// Paths as they are written, with SHA-256.
+    pub(super) inputs: Vec<(String, [u8; 32])>,
+    /// The list of each delivery that has one.
+    lists: Vec<Option<CardList>>,
+    pub(super) data: Option<DataIndex>,
+}
+
+impl Loaded {
+    /// Reads it all. No card is touched, and nothing is written.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let failed = |error| Failure::File { path: path.to_owned(), error };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(failed)?;
+        // One byte over the limit shows that it was passed.
+        file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let wrong = |error| JobFailure::Job { path: path.to_owned(), error };
+        let mut job = Job::parse(&bytes).map_err(wrong)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let mut inputs = Vec::new();
+        let mut lists = Vec::new();
+        for delivery in &job.deliveries {
+            let Cards::Listed(file) = &delivery.cards else {
+                lists.push(None);
+                continue;
+            };
+            let list = CardList::check(&base.join(file)).map_err(input(file))?;
+            inputs.push((file.display().to_string(), list.pinned().sha256));
+            lists.push(Some(list));
+        }
+        let data = match &job.data {
+            None => None,
+            Some(data) => {
+                let index = DataIndex::check(&base.join(&data.file)).map_err(input(&data.file))?;
+                inputs.push((data.file.display().to_string(), index.pinned().sha256));
+                Some(index)
+            }
+        };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        // The order of the inputs is the job's, and each hash has one length: nothing can take another's place.
+        let mut pieces: Vec<&[u8]> = vec![text.as_bytes(), b"\0"];
+        pieces.extend(inputs.iter().map(|(_, sha256)| sha256.as_slice()));
+        let sha256 = sha256(&pieces);
+        absolute(&mut job, base)?;
+        let loaded = Self { job, text, sha256, inputs, lists, data };
+        loaded.check_rows()?;
+        Ok(loaded)
+    }
+
+    /// Every card has its data, and no data is left over without a card.
+    fn check_rows(&self) -> Result<(), Failure> {
+        let Some(data) = &self.data else { return Ok(()) };
+        let (cards, rows) = (self.cards(), data.pinned().cards);
+        if cards != rows {
+            return Err(JobFailure::Rows { cards, rows }.into());
+        }
+        if !data.names_cards() {
+            return Ok(());
+        }
+        for (delivery, list) in self.job.deliveries.iter().zip(&self.lists) {
+            let Some(list) = list else { return Err(JobFailure::Unlisted(delivery.name.clone()).into()) };
+            let Cards::Listed(file) = &delivery.cards else { continue };
+            for card in list.cards().map_err(input(file))? {
+                let (card, line) = card.map_err(input(file))?;
+                if !data.has(&card) {
+                    return Err(JobFailure::NoRow { file: file.clone(), line }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many cards are to be made.
+    pub(super) fn cards(&self) -> u64 {
+        self.counts().sum()
+    }
+
+    /// How many of each delivery.
+    pub(super) fn counts(&self) -> impl Iterator<Item = u64> {
+        self.job.deliveries.iter().zip(&self.lists).map(|(delivery, list)| match (&delivery.cards, list) {
+            (Cards::Any(count), _) => *count,
+            (Cards::Listed(_), list) => list.as_ref().map_or(0, |list| list.pinned().cards),
+        })
+    }
+
+    /// All keys that it names.
+    pub(super) fn keys(&self) -> Vec<KeyRef> {
+        let current = self.job.deliveries.iter().map(|delivery| delivery.key.clone());
+        let data = self.job.data.iter().filter_map(|data| data.key.clone());
+        std::iter::once(self.job.target.key.clone()).chain(current).chain(data).collect()
+    }
+
+    /// As the registry takes it.
+    fn new_job(&self, at: u64, who: String) -> NewJob {
+        let Job { name, issuer, domain, profile, deliveries, .. } = &self.job;
+        let delivery = |(delivery, count): (&cardwright_keys::job::Delivery, u64)| NewDelivery {
+            name: delivery.name.clone(),
+            listed: matches!(delivery.cards, Cards::Listed(_)),
+            count,
+        };
+        NewJob {
+            name: name.clone(),
+            issuer: issuer.clone(),
+            domain: *domain,
+            profile: profile.clone(),
+            file: self.text.clone(),
+            sha256: self.sha256,
+            inputs: self.inputs.clone(),
+            deliveries: deliveries.iter().zip(self.counts()).map(delivery).collect(),
+            keys: self.keys().iter().filter(|key| !well_known(key)).map(ToString::to_string).collect(),
+            at,
+            who,
+        }
+    }
+
+    /// The job in the registry: as it was pinned, or added now.
+    pub(super) fn register(&self, registry: &mut SqliteRegistry, at: u64, who: &str) -> Result<JobEntry, Failure> {
+        if let Some(entry) = registry.job(&self.job.name)? {
+            self.same(&entry)?;
+            return Ok(entry);
+        }
+        match registry.add_job(&self.new_job(at, who.to_owned()), &mut self.listed()?) {
+            Err(RegistryError::Conflict(why)) => return Err(JobFailure::Refused(why).into()),
+            other => other?,
+        };
+        find(registry, &self.job.name)
+    }
+
+    /// Refuses keys that belong to another issuer or the other domain: the registry would, with the first run.
+    pub(super) fn check_owners(&self, registry: &SqliteRegistry) -> Result<(), Failure> {
+        let Job { issuer, domain, .. } = &self.job;
+        for key in self.keys().iter().filter(|key| !well_known(key)) {
+            match registry.owner(&key.to_string())? {
+                Some((owner, of)) if (&owner, of) != (issuer, *domain) => {
+                    return Err(JobFailure::OthersKey { key: key.to_string(), issuer: owner, domain: of }.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a job that was changed since it was pinned.
+    pub(super) fn same(&self, entry: &JobEntry) -> Result<(), Failure> {
+        if entry.sha256 == self.sha256 {
+            return Ok(());
+        }
+        let changed = entry.inputs.iter().zip(&self.inputs).find(|(before, now)| before != now);
+        let what = changed.map_or_else(|| "the job file".to_owned(), |((path, _), _)| format!("its file {path}"));
+        Err(JobFailure::Changed { job: self.job.name.clone(), what }.into())
+    }
+
+    /// The cards of all lists, one delivery after the other.
+    fn listed(&self) -> Result<impl Iterator<Item = Result<Listed, ListError>>, Failure> {
+        let mut all = Vec::new();
+        for (number, list) in (0..).zip(&self.lists) {
+            if let Some(list) = list {
+                let cards = list.cards().map_err(input(Path::new("")))?;
+                all.push(cards.map(move |card: Result<(CardId, u64), InputError>| match card {
+                    Ok((card, _)) => Ok((number, card)),
+                    Err(error) => Err(error.into()),
+                }));
+            }
+        }
+        Ok(all.into_iter().flatten())
+    }
+
+    /// Refuses what no run can do with these keys: one that everybody knows, in a live job, whatever it is called.
+    pub(super) fn check_keys(&self, vault: &Keyring) -> Result<(), Failure> {
+        if self.job.domain == Domain::Test {
+            return Ok(());
+        }
+        let anyone = [0; 10];
+        let mut public = Keyring::new();
+        let gp_test = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: None };
+        public.load(&gp_test, KeyMaterial::gp_test());
+        let keys = self.job.deliveries.iter().map(|delivery| &delivery.key).chain([&self.job.target.key]);
+        for key in keys {
+            let known = KeyRef { scheme: key.scheme, ..gp_test.clone() };
+            let known = match public.card_keys(&known, &anyone) {
+                Ok(keys) => public.kcvs(&keys)?,
+                // That diversification does not work with it, so the key is another one.
+                Err(VaultError::Diversification { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for version in vault.versions(key, cardwright_keys::lifecycle::Use::Process)? {
+                let kcvs = vault.kcvs(&vault.card_keys(&version, &anyone)?)?;
+                if kcvs.iter().zip(known.iter()).any(|(one, known)| one == known) {
+                    return Err(JobFailure::WellKnown(key.to_string()).into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Paths of keys as they are meant from the job's directory, and wherever the program runs later.
+fn absolute(job: &mut Job, base: &Path) -> Result<(), Failure> {
+    let keys = job.deliveries.iter_mut().map(|delivery| &mut delivery.key);
+    for key in keys.chain([&mut job.target.key]).chain(job.data.iter_mut().filter_map(|data| data.key.as_mut())) {
+        if let Source::File(path) = &mut key.source {
+            let joined = base.join(&*path);
+            // One file has one name, whichever way it is come by.
+            *path = joined
+                .canonicalize()
+                .or_else(|_| std::path::absolute(&joined))
+                .map_err(|error| Failure::File { path: joined, error })?;
+        }
+    }
+    Ok(())
+}
+
+fn input(path: &Path) -> impl Fn(InputError) -> Failure {
+    let path = path.to_owned();
+    move |error| JobFailure::Input { path: path.clone(), error }.into()
+}
+
+/// The job of that name.
+pub(super) fn find(registry: &SqliteRegistry, name: &Name) -> Result<JobEntry, Failure> {
+    Ok(registry.job(name)?.ok_or_else(|| JobFailure::Unknown(name.clone()))?)
+}
+
+/// The same, where the configuration lets this computer work for its issuer.
+pub(super) fn of_issuer(settings: &Settings, registry: &SqliteRegistry, name: &Name) -> Result<JobEntry, Failure> {
+    let entry = find(registry, name)?;
+    may_see(settings, &entry.issuer)?;
+    Ok(entry)
+}
+
+/// Whether this computer works for that issuer.
+pub(super) fn may_see(settings: &Settings, issuer: &Name) -> Result<(), Failure> {
+    match &settings.issuer {
+        Some(own) if own != issuer => Err(JobFailure::OtherIssuer(own.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+/// A new directory with mode 0700.
+pub(super) fn new_dir(path: &Path) -> Result<PathBuf, Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().mode(0o700).create(path);
+    made.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::FileExists(path.to_owned()),
+        _ => Failure::File { path: path.to_owned(), error },
+    })?;
+    Ok(path.to_owned())
+}

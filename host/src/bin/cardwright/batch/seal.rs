@@ -1,0 +1,38 @@
+//! `cardwright batch seal`: fields of a data file encrypted under the job's key.
+
+use super::advice::JobFailure;
+use crate::advice::Failure;
+use crate::args::SealArgs;
+use crate::config::Settings;
+use crate::{output, setup};
+use cardwright::batch::inputs::{InputError, seal};
+use cardwright_keys::job::{Job, MAX_LEN};
+use cardwright_keys::key::Algorithm;
+use cardwright_keys::vault::Purpose;
+use serde_json::json;
+use std::io::Read;
+
+pub(super) fn run(settings: &Settings, args: &SealArgs) -> Result<(), Failure> {
+    let failed = |error| Failure::File { path: args.job.clone(), error };
+    let mut bytes = Vec::new();
+    std::fs::File::open(&args.job).map_err(failed)?.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let job = Job::parse(&bytes).map_err(|error| JobFailure::Job { path: args.job.clone(), error })?;
+    let data = job.data.as_ref().ok_or(JobFailure::NoSealingKey)?;
+    let key = data.key.as_ref().ok_or(JobFailure::NoSealingKey)?;
+    let to = args.job.parent().unwrap_or(std::path::Path::new("")).join(&data.file);
+    if to.symlink_metadata().is_ok() {
+        return Err(Failure::FileExists(to));
+    }
+    let wrong = |error: InputError| JobFailure::Input { path: args.from.clone(), error };
+    let rows = setup::with_keys(|| {
+        let vault = setup::load_keys(settings, [key])?;
+        let material = vault.material(key, (Purpose::Enc, Some(Algorithm::Aes)))?;
+        Ok(seal(&args.from, &to, &job.name, material, &args.dgi).map_err(wrong)?)
+    })?;
+    let to = to.display().to_string();
+    if settings.json {
+        return output::json(&json!({ "file": to, "rows": rows }));
+    }
+    let (to, from) = (output::harmless(&to), output::harmless(&args.from.display().to_string()));
+    output::text(&format!("{rows} rows sealed into {to}; {from} still has them in clear: destroy it\n"))
+}

@@ -1,0 +1,163 @@
+//! `cardwright batch status | pause | resume | stop`
+
+use super::advice::JobFailure;
+use super::job::of_issuer;
+use super::run::tell;
+use crate::advice::Failure;
+use crate::args::{BatchHoldArgs, BatchStatusArgs};
+use crate::config::Settings;
+use crate::{output, registers};
+pub(super) use cardwright::report::batch::balance_json;
+use cardwright::world::{Clock, Os};
+use cardwright_keys::approval::time;
+use cardwright_keys::job::{Balance, RecordState};
+use cardwright_registry::RegistryError;
+use cardwright_registry::jobs::{JobEntry, JobState, JobWrite, Jobs, RecordEntry};
+use cardwright_registry::sqlite::SqliteRegistry;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// What is told of one job.
+struct Shown {
+    entry: JobEntry,
+    balance: Balance,
+    steps: Vec<(String, u64, u64)>,
+    open_runs: Vec<String>,
+    listed: Vec<(RecordEntry, String)>,
+}
+
+pub(super) fn run(settings: &Settings, args: &BatchStatusArgs) -> Result<(), Failure> {
+    let registry = registers::open_registry(settings)?;
+    let entries = match &args.job {
+        Some(name) => vec![of_issuer(settings, &registry, name)?],
+        None => registry.jobs()?,
+    };
+    let visible = |entry: &JobEntry| settings.issuer.as_ref().is_none_or(|own| *own == entry.issuer);
+    let mut states = Vec::new();
+    for word in &args.list {
+        states.push(word.parse::<RecordState>().map_err(|_| JobFailure::NoCard)?);
+    }
+    let mut all = Vec::new();
+    for entry in entries.into_iter().filter(visible) {
+        all.push(shown(&registry, entry, &states)?);
+    }
+    if settings.json {
+        return output::json(&json!({ "jobs": all.iter().map(Shown::json).collect::<Vec<_>>() }));
+    }
+    if all.is_empty() {
+        return output::text("there are no jobs\n");
+    }
+    output::text(&all.iter().map(Shown::text).collect::<String>())
+}
+
+fn shown(registry: &SqliteRegistry, entry: JobEntry, states: &[RecordState]) -> Result<Shown, Failure> {
+    let mut listed = Vec::new();
+    if !states.is_empty() {
+        let mut records = Vec::new();
+        registry.records(entry.id, 0, states, &mut |record| {
+            records.push(record);
+            true
+        })?;
+        for record in records {
+            let chip = registry.attempts_of(entry.id, record.number)?.pop().map(|attempt| attempt.card.0);
+            let card = chip.or_else(|| record.expected.as_ref().map(|card| card.0.clone()));
+            listed.push((record, card.unwrap_or_else(|| "any card".to_owned())));
+        }
+    }
+    let runs = registry.runs(entry.id)?.into_iter().filter(|run| run.ended.is_none());
+    Ok(Shown {
+        balance: registry.balance(entry.id)?,
+        steps: registry.steps(entry.id)?.into_iter().map(|(step, came, left)| (step.to_string(), came, left)).collect(),
+        open_runs: runs.map(|run| format!("{} by {} since {}", run.station, run.operator, time(run.began))).collect(),
+        entry,
+        listed,
+    })
+}
+
+impl Shown {
+    fn json(&self) -> Value {
+        let Self { entry, balance, steps, open_runs, listed } = self;
+        let step = |(step, came, left): &(String, u64, u64)| json!({ "step": step, "came": came, "left": left });
+        let card = |(record, card): &(RecordEntry, String)| json!({ "record": record.number, "card": card, "state": record.state.name(), "reason": record.reason });
+        json!({
+            "job": entry.name.to_string(), "issuer": entry.issuer.to_string(), "domain": entry.domain.name(),
+            "state": entry.state.name(), "reason": entry.reason, "sha256": hex::encode(entry.sha256),
+            "balance": balance_json(balance), "steps": steps.iter().map(step).collect::<Vec<_>>(),
+            "runs_under_way": open_runs, "cards": listed.iter().map(card).collect::<Vec<_>>(),
+            "variance": entry.variance,
+        })
+    }
+
+    fn text(&self) -> String {
+        let Self { entry, balance, steps, open_runs, listed } = self;
+        let mut out = String::new();
+        let because = if entry.reason.is_empty() { String::new() } else { format!(": {}", entry.reason) };
+        let _ = writeln!(
+            out,
+            "job {}, {} domain, issuer {}: {}{}",
+            entry.name,
+            entry.domain,
+            entry.issuer,
+            entry.state,
+            output::harmless(&because)
+        );
+        let states = RecordState::ALL.into_iter().map(|state| (state, balance.state(state)));
+        let states: Vec<_> = states.filter(|(_, n)| *n > 0).map(|(state, n)| format!("{n} {state}")).collect();
+        let _ = writeln!(out, "  {} records: {}", balance.records, states.join(", "));
+        for (step, came, left) in steps.iter().filter(|(_, came, _)| *came > 0) {
+            let _ = writeln!(out, "  step {step}: {came} came, {left} left, {} there", came - left);
+        }
+        let zero = match entry.variance {
+            Some(variance) => format!("closed with a variance of {variance}"),
+            None if balance.balances() => "balanced to zero".to_owned(),
+            None => "not balanced yet".to_owned(),
+        };
+        let _ = writeln!(out, "  {balance}: {zero}");
+        for run in open_runs {
+            let _ = writeln!(out, "  a run has begun and not ended: {}", output::harmless(run));
+        }
+        for (record, card) in listed {
+            let reason = output::harmless(&record.reason);
+            let _ = writeln!(out, "  #{} {card} {} {reason}", record.number, record.state);
+        }
+        out
+    }
+}
+
+pub(super) fn pause(settings: &Settings, args: &BatchHoldArgs) -> Result<(), Failure> {
+    set(settings, args, JobState::Paused)
+}
+
+pub(super) fn resume(settings: &Settings, args: &BatchHoldArgs) -> Result<(), Failure> {
+    set(settings, args, JobState::Open)
+}
+
+pub(super) fn stop(settings: &Settings, args: &BatchHoldArgs) -> Result<(), Failure> {
+    set(settings, args, JobState::Stopped)
+}
+
+fn set(settings: &Settings, args: &BatchHoldArgs, state: JobState) -> Result<(), Failure> {
+    let mut registry = registers::open_registry(settings)?;
+    let entry = of_issuer(settings, &registry, &args.job)?;
+    let mut audit = registers::open_audit(settings)?;
+    tell(&mut audit, &entry, "batch.state", format!("{state}: {}", args.reason))?;
+    write(&mut registry, &entry, JobWrite::Job { state, reason: args.reason.clone(), at: Os.now() })?;
+    if settings.json {
+        return output::json(&json!({ "job": entry.name.to_string(), "state": state.name() }));
+    }
+    output::text(&format!("job {} is {state}\n", entry.name))
+}
+
+/// One thing that a person says of a job.
+pub(super) fn write(registry: &mut SqliteRegistry, entry: &JobEntry, write: JobWrite) -> Result<(), Failure> {
+    write_all(registry, entry, vec![write])
+}
+
+/// Several, all or nothing.
+pub(super) fn write_all(registry: &mut SqliteRegistry, entry: &JobEntry, writes: Vec<JobWrite>) -> Result<(), Failure> {
+    let done = registry.write_all(entry.id, &[writes])?;
+    done.into_iter().try_for_each(|done| match done {
+        Err(RegistryError::Conflict(why)) => Err(JobFailure::Refused(why).into()),
+        other => Ok(other.map(drop)?),
+    })
+}
