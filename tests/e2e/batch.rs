@@ -7,6 +7,7 @@ mod disk;
 mod hostile;
 mod killed;
 mod people;
+mod readers;
 mod soak;
 mod torn;
 

@@ -18,6 +18,8 @@ use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+pub(super) use vault::{TEST, session_keys};
+
 const OLD: &str = "C3A5F17E0B9D42688E1F5A3C7D90B264";
 const ENC: &str = "9B62D80F47E13CA5F0D47A1B2E8C6395";
 const MAC: &str = "5E07C4A9D1836BF2174DEA60B98F3C21";
@@ -27,13 +29,13 @@ const PUT_KEY: u8 = 0xD8;
 const GET_STATUS: u8 = 0xF2;
 
 /// A secret that is looked for.
-struct Canary {
+pub(super) struct Canary {
     name: String,
     raw: Vec<u8>,
 }
 
 impl Canary {
-    fn new(name: impl Into<String>, raw: &[u8]) -> Self {
+    pub(super) fn new(name: impl Into<String>, raw: &[u8]) -> Self {
         Self { name: name.into(), raw: raw.to_vec() }
     }
 
@@ -97,13 +99,13 @@ fn hits(canaries: &[Canary], bytes: &[u8]) -> Vec<(String, usize)> {
 }
 
 /// The same in words.
-fn found(canaries: &[Canary], bytes: &[u8]) -> Vec<String> {
+pub(super) fn found(canaries: &[Canary], bytes: &[u8]) -> Vec<String> {
     let hits = hits(canaries, bytes).into_iter();
     hits.map(|(name, at)| format!("{name}, at {at:#x} of {:#x}", bytes.len())).collect()
 }
 
 #[track_caller]
-fn assert_none(canaries: &[Canary], bytes: &[u8], what: &str) {
+pub(super) fn assert_none(canaries: &[Canary], bytes: &[u8], what: &str) {
     assert_eq!(found(canaries, bytes), Vec::<String>::new(), "{what}");
 }
 
@@ -173,7 +175,7 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
 }
 
 /// Everything in the memory of a process, as gcore sees it; `None`, with words, where that is not permitted.
-fn core_of(pid: u32, dir: &Path) -> Option<Vec<u8>> {
+pub(super) fn core_of(pid: u32, dir: &Path) -> Option<Vec<u8>> {
     let prefix = dir.join("core");
     let output = match Command::new("gcore").arg("-a").arg("-o").arg(&prefix).arg(pid.to_string()).output() {
         Ok(output) => output,
@@ -213,7 +215,7 @@ fn wait_until_it_writes(pid: u32) {
 }
 
 /// A command and its answer.
-type Exchange = (Vec<u8>, Vec<u8>);
+pub(super) type Exchange = (Vec<u8>, Vec<u8>);
 
 /// The memory of the program, and what it and the card said.
 struct Looked {

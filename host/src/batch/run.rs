@@ -8,6 +8,7 @@ use super::station::{Handled, Outcome, Station, gone_on_with, stops_the_job};
 use super::{BatchError, exchanged::ByCommand};
 use crate::error::Error;
 use crate::world::{Clock, Entropy};
+use cardwright_hsm::scrub_stack;
 use cardwright_keys::audit::{AuditSink, Event};
 use cardwright_keys::job::{RecordState, Step};
 use cardwright_keys::journal::CardId;
@@ -286,7 +287,9 @@ impl<V: Vault + Sync, R: Registry + Jobs, E: Entropy + Clone + Sync> Shared<'_, 
                 }
             };
             mute = 0;
-            let handled = self.station.make(link, &desk, &mut entropy)?;
+            let handled = in_its_own_frame(|| self.station.make(link, &desk, &mut entropy))?;
+            // Copies of this card's keys that calls left there: the next card may be long in coming.
+            scrub_stack();
             meter.count(&handled);
             self.seen.fetch_max(handled.record.unwrap_or(0), Ordering::Relaxed);
             self.count(&handled, &desk)?;
@@ -371,6 +374,12 @@ impl<V: Vault + Sync, R: Registry + Jobs, E: Entropy + Clone + Sync> Shared<'_, 
 fn kdd(card: &CardId) -> Option<[u8; 10]> {
     let mut kdd = [0; 10];
     hex::decode_to_slice(card.0.get(..20)?, &mut kdd).ok().map(|()| kdd)
+}
+
+/// Made part of its caller, the work would leave copies in a frame that is still alive when the stack is wiped.
+#[inline(never)]
+fn in_its_own_frame<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 const fn is_about_one_card(error: &LinkError) -> bool {

@@ -1,16 +1,24 @@
 //! What cards get besides keys: data, some of it sealed; the old set's end; their life cycle state. And that nothing secret of
-//! it is left anywhere but on the cards.
+//! it is left anywhere but on the cards: not in files, and not in the program when the next card is in the reader.
 
-use super::{NEW, attempts, keys_of, of_delivery, put, registry};
-use cardwright_link::VirtualCard;
+use super::{NEW, PUT_KEY, attempts, keys_of, of_delivery, put, registry};
+use crate::secrets::{Canary, Exchange, TEST, assert_none, core_of, found, session_keys};
 use cardwright_link::feeder::make_deck;
+use cardwright_link::vpcd::{Stop, serve};
+use cardwright_link::{SmartCard, VirtualCard};
 use cardwright_proto::gp::get_status::{GetStatus, Scope};
 use cardwright_proto::scp::Mode;
-use cardwright_tests::altered::InProcess;
-use cardwright_tests::cli::{Desk, Outcome};
+use cardwright_tests::altered::{Altered, InProcess};
+use cardwright_tests::cli::{Desk, Listening, Outcome};
 use cardwright_tests::host::{Host, Keys};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const SELECT: u8 = 0xA4;
+const STORE_DATA: u8 = 0xE2;
 
 const CONFIG: &str = "[vault.office]\ntype = \"soft\"\nfile = \"office.vault\"\npassphrase = \"file:pass\"\n";
 const PASSPHRASE: &str = "nine brown owls under a bridge";
@@ -24,6 +32,24 @@ fn secret(card: u32) -> Vec<u8> {
     (0..300_u32)
         .map(|at| Sha256::digest([card.to_be_bytes(), (at / 32).to_be_bytes()].concat())[at as usize % 32])
         .collect()
+}
+
+/// The first 10 bytes of a card's name.
+fn kdd(card: u32) -> [u8; 10] {
+    let mut kdd = [0; 10];
+    kdd[..4].copy_from_slice(b"CWRT");
+    kdd[6..].copy_from_slice(&card.to_be_bytes());
+    kdd
+}
+
+/// What nobody may have of a card: its keys, and any 16 bytes of its sealed field.
+fn of_card(card: u32) -> Vec<Canary> {
+    let Keys(keys) = keys_of(&kdd(card));
+    let keys = [("ENC", keys.enc), ("MAC", keys.mac), ("DEK", keys.dek)];
+    let keys = keys.map(|(name, key)| Canary::new(format!("{name} of card {card}"), &key));
+    let secret = secret(card);
+    let parts = secret.chunks_exact(16).map(|part| Canary::new(format!("data of card {card}"), part));
+    keys.into_iter().chain(parts).collect()
 }
 
 /// A row of the data file in clear.
@@ -84,10 +110,7 @@ fn is_whole(desk: &Desk, number: u32) {
     let wanted = [&[0xFF, 0x40, 0x26, 0x80, 2, 0, 2, 0x81, 0x20][..], &Sha256::digest(&all)].concat();
     assert_eq!((hex::encode(told), sw), (hex::encode(wanted), 0x9000), "card {number}");
     assert!(host.open(&Keys::test(16), 0x21, Mode::S8, 0x33).is_err(), "card {number}: the old set is still there");
-    let mut kdd = [0; 10];
-    kdd[..4].copy_from_slice(b"CWRT");
-    kdd[6..].copy_from_slice(&number.to_be_bytes());
-    host.open(&keys_of(&kdd), super::KVN, Mode::S8, 0x33).expect("the new keys");
+    host.open(&keys_of(&kdd(number)), super::KVN, Mode::S8, 0x33).expect("the new keys");
     let status = host.call(&GetStatus { scope: Scope::IssuerSecurityDomain, next: false }).expect("a status");
     assert_eq!(status.entries.first().expect("the domain").life_cycle, SECURED, "card {number}");
 }
@@ -137,15 +160,6 @@ fn written(dir: &Path) -> Vec<PathBuf> {
     ours.flat_map(|path| if path.is_dir() { written(&path) } else { vec![path] }).collect()
 }
 
-#[track_caller]
-fn assert_none(secrets: &[(String, Vec<u8>)], bytes: &[u8], place: &str) {
-    for (name, secret) in secrets {
-        for form in [secret.clone(), hex::encode(secret).into_bytes(), hex::encode_upper(secret).into_bytes()] {
-            assert!(!bytes.windows(form.len()).any(|window| window == form), "{name} in {place}");
-        }
-    }
-}
-
 #[test]
 fn no_key_and_no_sealed_field_in_output_or_files() {
     let (desk, mut said) = ready(true);
@@ -162,20 +176,13 @@ fn no_key_and_no_sealed_field_in_output_or_files() {
     ] {
         said.push(run(&desk, args));
     }
-    let mut secrets = vec![("the master".to_owned(), hex::decode(NEW).expect("hex"))];
-    secrets.push(("the sealing key".to_owned(), hex::decode(SEALING).expect("hex")));
-    secrets.push(("the passphrase".to_owned(), PASSPHRASE.as_bytes().to_vec()));
-    for number in 1..=CARDS {
-        let mut kdd = [0; 10];
-        kdd[..4].copy_from_slice(b"CWRT");
-        kdd[6..].copy_from_slice(&number.to_be_bytes());
-        let Keys(keys) = keys_of(&kdd);
-        for (name, key) in [("ENC", keys.enc), ("MAC", keys.mac), ("DEK", keys.dek)] {
-            secrets.push((format!("{name} of card {number}"), key));
-        }
-        // Any 16 bytes of it.
-        secrets.extend(secret(number).chunks_exact(16).map(|part| (format!("data of card {number}"), part.to_vec())));
-    }
+    said.push(run(&desk, &["batch", "report", "trial", "--out", "report"]).expect(0));
+    let mut secrets = vec![
+        Canary::new("the master", &hex::decode(NEW).expect("hex")),
+        Canary::new("the sealing key", &hex::decode(SEALING).expect("hex")),
+        Canary::new("the passphrase", PASSPHRASE.as_bytes()),
+    ];
+    secrets.extend((1..=CARDS).flat_map(of_card));
     for outcome in &said {
         assert_none(&secrets, outcome.stdout.as_bytes(), "standard output");
         assert_none(&secrets, outcome.stderr.as_bytes(), "standard error");
@@ -187,8 +194,95 @@ fn no_key_and_no_sealed_field_in_output_or_files() {
     for name in ["data.jsonl", "state/audit.log", "state/registry.db", "state/registry.db-wal"] {
         assert!(files.contains(&desk.path().join(name)), "{files:?}");
     }
+    for name in ["report.html", "cards.csv", "report.json", "response.csv"] {
+        let text = std::fs::read_to_string(desk.path().join("report").join(name)).expect("a file");
+        assert!(files.contains(&desk.path().join("report").join(name)), "{files:?}");
+        // What it is about is in there, in the form that the keys would have.
+        let about = if name == "report.json" { "trial".to_owned() } else { hex::encode_upper(kdd(1)) };
+        assert!(text.contains(&about), "{name}: {text}");
+    }
     drop(open);
     // The control: the same search finds them where they are.
     let clear = std::fs::read(desk.path().join("clear.jsonl")).expect("read");
-    assert!(std::panic::catch_unwind(|| assert_none(&secrets, &clear, "the clear file")).is_err());
+    let hits = found(&secrets, &clear);
+    let of_fields = hits.iter().filter(|hit| hit.starts_with("data of card"));
+    assert!(of_fields.count() >= 18 * 3, "all of the sealed fields: {hits:?}");
+}
+
+/// All keys of the sessions in these exchanges, with the keys that the card came with and with its new ones.
+fn of_sessions(card: u32, exchanges: &[Exchange]) -> Vec<Canary> {
+    let Keys(new) = keys_of(&kdd(card));
+    let begun = exchanges.iter().filter(|(command, answer)| command[1] == super::INITIALIZE_UPDATE && answer.len() > 2);
+    let both = begun.flat_map(|exchange| {
+        let one = std::slice::from_ref(exchange);
+        [session_keys(one, TEST, TEST), session_keys(one, &new.enc, &new.mac)]
+    });
+    both.flatten().collect()
+}
+
+/// A card in the reader until the program takes the next one, or is done; what it was asked, and what it said.
+fn put_in(program: &Listening, card: impl SmartCard + Send + 'static) -> Vec<Exchange> {
+    let (heard, exchanges) = channel();
+    let mut card = Altered::new(card, move |command: &[u8], answer: &mut Vec<u8>| {
+        let _ = heard.send((command.to_vec(), answer.clone()));
+    });
+    serve(program.address.expect("it listens"), PATIENCE, &Stop::default(), &mut card).expect("served");
+    exchanges.try_iter().collect()
+}
+
+/// A core without what is zero, which is most of it.
+fn written_pages(core: &[u8]) -> Vec<u8> {
+    core.chunks(4096).filter(|page| page.iter().any(|byte| *byte != 0)).flatten().copied().collect()
+}
+
+/// Cores of the program with the last card in the reader: at its first command, and where its keys and its data are on their
+/// way. The others are made by then, and nothing of them is left; of the last one all is found that is in use.
+fn nothing_of_the_cards_before(by_card: bool) {
+    let (desk, _) = ready(by_card);
+    let program = Listening::start(desk.command(&["--config", "cardwright.toml", "batch", "run", "job.toml"]));
+    let mut canaries = vec![Canary::new("the passphrase", PASSPHRASE.as_bytes())];
+    let mut sessions = Vec::new();
+    for number in 1..CARDS {
+        let exchanges = put_in(&program, card(&desk, number));
+        canaries.extend(of_card(number));
+        sessions.extend(of_sessions(number, &exchanges));
+    }
+    let (pid, dir) = (program.child.id(), desk.path().to_owned());
+    let (sender, looked) = channel();
+    let mut moments = vec![SELECT, PUT_KEY, STORE_DATA];
+    let last = Altered::new(card(&desk, CARDS), move |command: &[u8], _: &mut Vec<u8>| {
+        if moments.first() == command.get(1) {
+            let _ = sender.send((moments.remove(0), core_of(pid, &dir)));
+        }
+    });
+    put_in(&program, last);
+    program.finish().expect(0);
+    let cores: Vec<_> = looked.try_iter().collect();
+    assert_eq!(cores.iter().map(|(ins, _)| *ins).collect::<Vec<_>>(), [SELECT, PUT_KEY, STORE_DATA]);
+    let in_use = of_card(CARDS);
+    for (ins, core) in cores {
+        let Some(core) = core else { return };
+        let core = written_pages(&core);
+        assert_none(&canaries, &core, &format!("of cards that are made, at {ins:02X} of the last one, {by_card}"));
+        assert_none(&sessions, &core, &format!("of sessions that are over, at {ins:02X} of the last card"));
+        let open = found(&in_use, &core);
+        println!("at {ins:02X} of card {CARDS}: {} bytes, {} of its canaries are in use", core.len(), open.len());
+        let wanted: &[&str] = match ins {
+            PUT_KEY => &["ENC", "MAC"],
+            STORE_DATA => &["data"],
+            _ => &[],
+        };
+        for word in wanted {
+            let name = format!("{word} of card {CARDS} raw");
+            assert!(open.iter().any(|hit| hit.starts_with(&name)), "{name} is not in use at {ins:02X}: {open:?}");
+        }
+    }
+    (1..=CARDS).for_each(|number| is_whole(&desk, number));
+}
+
+#[test]
+fn nothing_of_a_card_is_left_in_memory_when_the_last_one_is_in_the_reader() {
+    for by_card in [true, false] {
+        nothing_of_the_cards_before(by_card);
+    }
 }

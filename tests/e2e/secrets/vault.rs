@@ -88,10 +88,10 @@ fn canaries(desk: &Desk) -> Vec<Canary> {
 }
 
 /// The public test key: the card's static keys before it gets others.
-pub(super) const TEST: &[u8; 16] = b"@ABCDEFGHIJKLMNO";
+pub(crate) const TEST: &[u8; 16] = b"@ABCDEFGHIJKLMNO";
 
 /// The session keys of the last session that was begun in these exchanges, with these static keys.
-pub(super) fn session_keys(exchanges: &[Exchange], enc: &[u8], mac: &[u8]) -> [Canary; 3] {
+pub(crate) fn session_keys(exchanges: &[Exchange], enc: &[u8], mac: &[u8]) -> [Canary; 3] {
     let begun = |(command, answer): &&Exchange| command[1] == 0x50 && answer.len() > 2;
     let (command, answer) = exchanges.iter().rfind(begun).expect("a session");
     let request = InitializeUpdate::from_command(&Command::parse(command).expect("a command")).expect("a challenge");
