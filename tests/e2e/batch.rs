@@ -9,6 +9,7 @@ mod killed;
 mod people;
 mod readers;
 mod soak;
+mod tokens;
 mod torn;
 
 use cardwright_keys::diversify;
