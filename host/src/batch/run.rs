@@ -2,7 +2,7 @@
 
 use super::ahead::Prepare;
 use super::breaker::{Breaker, Tripped};
-use super::desk::{Desk, Door, committer};
+use super::desk::{Desk, committer};
 use super::figures::{Figures, Meter, ReaderFigures};
 use super::station::{Handled, Outcome, Station, gone_on_with, stops_the_job};
 use super::{BatchError, exchanged::ByCommand};
@@ -136,9 +136,8 @@ impl<V, R, A, E> std::fmt::Debug for Run<'_, V, R, A, E> {
 }
 
 /// What the readers' threads share.
-struct Shared<'a, V, R, E> {
+struct Shared<'a, V, E> {
     station: &'a Station<'a, V>,
-    open: &'a (dyn Fn() -> Result<R, RegistryError> + Sync),
     entropy: &'a E,
     progress: &'a dyn Progress,
     halt: &'a Halt,
@@ -177,10 +176,16 @@ where
         // No card that comes would be one to make: nobody waits for it.
         halt.set(End::AllMade);
     }
+    // All of them first: where one cannot be opened, nothing is begun, and nothing more is tried.
+    let handles = (0..feeders.len() + 2).map(|_| open()).collect::<Result<Vec<_>, _>>();
+    let mut handles = match handles {
+        Ok(handles) => handles.into_iter(),
+        Err(error) => return (registry, audit, Err(error.into())),
+    };
+    let (watching, preparing) = (handles.next(), handles.next());
     let tally = Mutex::new(Tally { breaker: Breaker::new(station.job.stop), left });
     let shared = Shared {
         station,
-        open,
         entropy: &entropy,
         progress,
         halt,
@@ -192,14 +197,18 @@ where
     let began = Instant::now();
     let (registry, audit, readers) = std::thread::scope(|scope| {
         let writer = scope.spawn(move || committer.work());
-        let watcher = scope.spawn(|| watch(open, entry, halt));
-        let preparer = ahead.map(|ahead| scope.spawn(|| shared.work_ahead(ahead)));
+        let watcher = watching.map(|registry| scope.spawn(move || watch(&registry, entry, halt)));
+        let preparer = ahead.zip(preparing).map(|(ahead, registry)| {
+            let shared = &shared;
+            scope.spawn(move || shared.work_ahead(ahead, &registry))
+        });
         let threads: Vec<_> = feeders
             .into_iter()
+            .zip(handles)
             .enumerate()
-            .map(|(number, feeder)| {
-                let (door, shared) = (door.clone(), &shared);
-                scope.spawn(move || shared.read(number, feeder, door))
+            .map(|(number, (feeder, registry))| {
+                let (desk, shared) = (Desk::new(door.clone(), registry), &shared);
+                scope.spawn(move || shared.read(number, feeder, &desk))
             })
             .collect();
         drop(door);
@@ -208,7 +217,7 @@ where
         let lost = shared.lost.load(Ordering::Relaxed);
         // For the watcher; whatever was set before stays.
         halt.set(if lost == readers.len() { End::NoReaders } else { End::NoMoreCards });
-        drop((watcher.join(), preparer.map(std::thread::ScopedJoinHandle::join)));
+        drop((watcher.map(|thread| thread.join()), preparer.map(|thread| thread.join())));
         let (registry, audit) = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (registry, audit, readers)
     });
@@ -240,12 +249,8 @@ pub fn left<R: Jobs>(registry: &R, job: JobId) -> Result<u64, RegistryError> {
 }
 
 /// Looks whether somebody has paused or stopped the job, from another process.
-fn watch<R: Jobs>(open: &(dyn Fn() -> Result<R, RegistryError> + Sync), entry: &JobEntry, halt: &Halt) {
+fn watch<R: Jobs>(registry: &R, entry: &JobEntry, halt: &Halt) {
     let unreadable = |error: &dyn std::fmt::Display| halt.set(End::Held(JobState::Stopped, error.to_string()));
-    let registry = match open() {
-        Ok(registry) => registry,
-        Err(error) => return unreadable(&error),
-    };
     while !halt.wait(LOOK) {
         match registry.job(&entry.name) {
             Ok(Some(JobEntry { state: JobState::Open, .. }) | None) => {}
@@ -255,20 +260,30 @@ fn watch<R: Jobs>(open: &(dyn Fn() -> Result<R, RegistryError> + Sync), entry: &
     }
 }
 
-impl<V: Vault + Sync, R: Registry + Jobs, E: Entropy + Clone + Sync> Shared<'_, V, R, E> {
+impl<V: Vault + Sync, E: Entropy + Clone + Sync> Shared<'_, V, E> {
     /// One reader, card after card.
-    fn read(&self, number: usize, mut feeder: Box<dyn Feeder>, door: Door) -> Result<Metered, Error> {
+    fn read<R: Registry + Jobs>(
+        &self,
+        number: usize,
+        mut feeder: Box<dyn Feeder>,
+        desk: &Desk<R>,
+    ) -> Result<Metered, Error> {
         let mut meter = Meter::new(feeder.name());
         let began = Instant::now();
         // Nobody goes on when one cannot, or has panicked.
         let guard = HaltOnDrop(self.halt);
-        self.cards(number, &mut *feeder, door, &mut meter)?;
+        self.cards(number, &mut *feeder, desk, &mut meter)?;
         std::mem::forget(guard);
         Ok(meter.end(began.elapsed()))
     }
 
-    fn cards(&self, number: usize, feeder: &mut dyn Feeder, door: Door, meter: &mut Meter) -> Result<(), Error> {
-        let desk = Desk::new(door, (self.open)()?);
+    fn cards<R: Registry + Jobs>(
+        &self,
+        number: usize,
+        feeder: &mut dyn Feeder,
+        desk: &Desk<R>,
+        meter: &mut Meter,
+    ) -> Result<(), Error> {
         let mut entropy = self.entropy.clone();
         let mut mute = 0;
         while !self.halt.is_set() {
@@ -287,12 +302,12 @@ impl<V: Vault + Sync, R: Registry + Jobs, E: Entropy + Clone + Sync> Shared<'_, 
                 }
             };
             mute = 0;
-            let handled = in_its_own_frame(|| self.station.make(link, &desk, &mut entropy))?;
+            let handled = in_its_own_frame(|| self.station.make(link, desk, &mut entropy))?;
             // Copies of this card's keys that calls left there: the next card may be long in coming.
             scrub_stack();
             meter.count(&handled);
             self.seen.fetch_max(handled.record.unwrap_or(0), Ordering::Relaxed);
-            self.count(&handled, &desk)?;
+            self.count(&handled, desk)?;
             self.progress.handled(number, &handled);
         }
         Ok(())
@@ -300,8 +315,7 @@ impl<V: Vault + Sync, R: Registry + Jobs, E: Entropy + Clone + Sync> Shared<'_, 
 
     /// Has keys made ready for the next cards of a list, in its order. What cannot be made ready, the reader that has the
     /// card hears of.
-    fn work_ahead(&self, ahead: &dyn Prepare) {
-        let Ok(registry) = (self.open)() else { return };
+    fn work_ahead<R: Jobs>(&self, ahead: &dyn Prepare, registry: &R) {
         let mut done = 0;
         while !self.halt.is_set() {
             let seen = self.seen.load(Ordering::Relaxed);
@@ -332,7 +346,7 @@ impl<V: Vault + Sync, R: Registry + Jobs, E: Entropy + Clone + Sync> Shared<'_, 
     }
 
     /// Stops the job where it has to be, and the run where all is made.
-    fn count(&self, handled: &Handled, desk: &Desk<R>) -> Result<(), Error> {
+    fn count<R: Registry + Jobs>(&self, handled: &Handled, desk: &Desk<R>) -> Result<(), Error> {
         let (made, settled) = match &handled.outcome {
             Outcome::Aside(_) => return Ok(()),
             Outcome::Accepted => (true, true),
@@ -356,7 +370,7 @@ impl<V: Vault + Sync, R: Registry + Jobs, E: Entropy + Clone + Sync> Shared<'_, 
         Ok(())
     }
 
-    fn stop(&self, tripped: Tripped, desk: &Desk<R>) -> Result<(), Error> {
+    fn stop<R: Registry + Jobs>(&self, tripped: Tripped, desk: &Desk<R>) -> Result<(), Error> {
         self.halt.set(End::Tripped(tripped));
         let (at, reason) = (self.station.clock.now(), tripped.to_string());
         let subject = self.station.job.name.to_string();
