@@ -68,6 +68,13 @@ pub struct Request {
     pub form: BlockForm,
 }
 
+impl Request {
+    /// Whether that set would have the new one beside it: the initial one goes, and a replaced one does.
+    fn adds_beside(&self, here: Kvn) -> bool {
+        !self.replace && here != Kvn::INITIAL && here != self.target
+    }
+}
+
 /// A card that has answered INITIALIZE UPDATE to a caller who wanted to know which card it is before anything is changed.
 #[derive(Debug)]
 pub struct Met {
@@ -177,8 +184,7 @@ impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
         greeting: &Greeting,
         met: Option<(Initialized, bool)>,
     ) -> Result<Survey<V>, Error> {
-        let Request { current, target, replace, .. } = request;
-        let beside = |here: Kvn| !replace && here != Kvn::INITIAL && here != *target;
+        let Request { current, target, .. } = request;
         let asked = met.is_none();
         let initialized = match met {
             Some((initialized, true)) => return self.weigh(request, initialized),
@@ -193,7 +199,7 @@ impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
             self.pending(initialized.card())?.is_some_and(|open| open.sent && open.change.new.kvn == target.byte());
         // The initial set goes when another comes: where it answers a caller who met the card, there is no other.
         let sent = sent && (asked || here != Kvn::INITIAL);
-        if !(asked && current.kvn.is_some()) && here != *target && (beside(here) || sent) {
+        if !(asked && current.kvn.is_some()) && here != *target && (request.adds_beside(here) || sent) {
             if let Some(initialized) = self.target_set(request, greeting)? {
                 return self.weigh(request, initialized);
             }
@@ -206,9 +212,8 @@ impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
     /// The answer of the named set, or of the default one. Where a named one has others beside it, or is gone, that of the
     /// target.
     fn first_answer(&mut self, request: &Request, greeting: &Greeting) -> Result<Answered, Error> {
-        let Request { current, target, replace, .. } = request;
-        let beside = |here: Kvn| !replace && here != Kvn::INITIAL && here != *target;
-        if current.kvn.is_some_and(beside)
+        let current = &request.current;
+        if current.kvn.is_some_and(|here| request.adds_beside(here))
             && let Some(initialized) = self.target_set(request, greeting)?
         {
             return Ok(Answered::Target(initialized));

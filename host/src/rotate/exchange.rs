@@ -52,10 +52,10 @@ impl Exchange {
         }
         let level = session.level().ok_or(Error::SessionOver)?;
         let mut data = Vec::new();
-        let answer = session.send(GetData::NAME, &GetData { object: Object::Cplc }.apdu(&mut data))?;
-        let (ok, encrypted) = (answer.sw.is_ok(), level.r_enc() && !answer.data.is_empty());
-        let cplc = GetData { object: Object::Cplc }.response(answer).ok().filter(|_| ok);
-        let chip = cplc.and_then(|value| Cplc::parse(&value).ok()).map(|cplc| cplc.chip());
+        let get = GetData { object: Object::Cplc };
+        let answer = session.send(GetData::NAME, &get.apdu(&mut data))?;
+        let encrypted = level.r_enc() && !answer.data.is_empty();
+        let chip = get.response(answer).ok().and_then(|value| Cplc::parse(&value).ok()).map(|cplc| cplc.chip());
         Ok((if encrypted { Proof::Proved("an encrypted exchange") } else { status(session)? }, chip))
     }
 }
