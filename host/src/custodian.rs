@@ -9,7 +9,7 @@
 use crate::books::Books;
 use crate::card::{Card, command_data, plain};
 use crate::error::Error;
-use crate::identify::{greet_selected, select};
+use crate::identify::{Greeting, chip, select};
 use crate::session::{Choices, Session, open_greeted};
 use crate::world::Entropy;
 use cardwright_keys::journal::CardId;
@@ -317,7 +317,7 @@ impl<'c, 'b, 'k, T: Transport, V: Vault> Custodian<'c, 'b, 'k, T, V> {
         books: &'b mut Books<'k>,
     ) -> Result<Self, Error> {
         let (selected, fci) = select_applet(card)?;
-        let greeting = greet_selected(card, selected, AID)?;
+        let greeting = Greeting { chip: chip(card)?, ..Greeting::unnamed(selected, AID) };
         let choices = Choices { aid: AID.to_vec(), mode: None, level: Some(SecurityLevel::FULL), accept_risk };
         let opened = open_greeted(card, entropy, (vault, key), &choices, books, &greeting)?;
         let (mut session, card, first_sight) = (opened.session, opened.card, opened.first_sight);

@@ -2,7 +2,6 @@
 
 use crate::card::Card;
 use crate::error::Error;
-use cardwright_keys::journal::CardId;
 use cardwright_link::Transport;
 use cardwright_proto::gp::get_data::{Cplc, GetData, KeyInformation, Object, parse_key_information};
 use cardwright_proto::gp::select::{Select, Selected};
@@ -54,40 +53,46 @@ pub fn identity<T: Transport>(card: &mut Card<T>) -> Result<Identity, Error> {
 pub struct Greeting {
     /// The selected application's AID: a pseudo-random challenge is bound to it.
     pub aid: Vec<u8>,
-    /// CPLC, where the card has it.
-    pub cplc: Option<Cplc>,
+    /// The chip's bytes of CPLC, where they are known.
+    pub chip: Option<[u8; 12]>,
+}
+
+impl Greeting {
+    /// Behind a SELECT that asked for this AID; the chip is not known.
+    pub(crate) fn unnamed(selected: Selected, asked: &[u8]) -> Self {
+        // A card may be asked for a part of an AID; it says which one that was.
+        Self { aid: selected.aid.unwrap_or_else(|| asked.to_vec()), chip: None }
+    }
 }
 
 /// The issuer security domain's AID where the card does not say it (CS 5.1).
 const ISSUER_SECURITY_DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
 
-/// Selects the application, and asks for the chip's CPLC.
+/// Selects the application, and asks which chip it is.
 ///
 /// # Errors
 /// As [`identity`], and [`Error::Gp`] where the application is not there.
 pub fn greet<T: Transport>(card: &mut Card<T>, aid: &[u8]) -> Result<Greeting, Error> {
-    let selected = select(card, aid)?;
-    greet_selected(card, selected, if aid.is_empty() { &ISSUER_SECURITY_DOMAIN } else { aid })
+    let unnamed = greet_unnamed(card, aid)?;
+    Ok(Greeting { chip: chip(card)?, ..unnamed })
 }
 
-/// The same behind a SELECT that asked for this AID.
+/// Selects the application, and asks nothing.
+///
+/// # Errors
+/// As [`greet`].
+pub(crate) fn greet_unnamed<T: Transport>(card: &mut Card<T>, aid: &[u8]) -> Result<Greeting, Error> {
+    let selected = select(card, aid)?;
+    Ok(Greeting::unnamed(selected, if aid.is_empty() { &ISSUER_SECURITY_DOMAIN } else { aid }))
+}
+
+/// The chip as the card's CPLC names it.
 ///
 /// # Errors
 /// As [`identity`].
-pub(crate) fn greet_selected<T: Transport>(
-    card: &mut Card<T>,
-    selected: Selected,
-    asked: &[u8],
-) -> Result<Greeting, Error> {
-    // A card may be asked for a part of an AID; it says which one that was.
-    let aid = selected.aid.unwrap_or_else(|| asked.to_vec());
-    let cplc = get(card, Object::Cplc)?.as_deref().and_then(|value| Cplc::parse(value).ok());
-    Ok(Greeting { aid, cplc })
-}
-
-/// The name under which the journal keeps a card: KDD, and the chip's CPLC where the card gives it.
-pub(crate) fn card_id(kdd: &[u8; 10], cplc: Option<&Cplc>) -> CardId {
-    CardId::new(kdd, cplc.map(Cplc::chip).as_ref())
+pub(crate) fn chip<T: Transport>(card: &mut Card<T>) -> Result<Option<[u8; 12]>, Error> {
+    let cplc = get(card, Object::Cplc)?;
+    Ok(cplc.and_then(|value| Cplc::parse(&value).ok()).map(|cplc| cplc.chip()))
 }
 
 fn get<T: Transport>(card: &mut Card<T>, object: Object) -> Result<Option<Vec<u8>>, Error> {

@@ -7,7 +7,7 @@
 use crate::books::Books;
 use crate::card::{Card, Long, command_data, plain};
 use crate::error::Error;
-use crate::identify::{Greeting, card_id, greet};
+use crate::identify::{Greeting, greet};
 use crate::world::Entropy;
 use cardwright_keys::journal::{CardId, Record, SetId};
 use cardwright_keys::keyref::KeyRef;
@@ -95,7 +95,7 @@ pub fn initialize<T: Transport>(
     })?;
     let kvn = Kvn::on_card(need.card().kvn)
         .map_err(|error| Error::scp(INITIALIZE)(ScpError::Kvn { asked: kvn.map_or(0, Kvn::byte), got: error.0 }))?;
-    let card = card_id(&need.card().kdd, greeting.cplc.as_ref());
+    let card = CardId::new(&need.card().kdd, greeting.chip.as_ref());
     Ok(Initialized { need, aid: greeting.aid.clone(), kvn, card })
 }
 
@@ -173,6 +173,12 @@ impl Initialized {
     #[must_use]
     pub const fn card(&self) -> &CardId {
         &self.card
+    }
+
+    /// The same where the chip has become known: a list names it, or the card was asked meanwhile.
+    pub(crate) fn of_chip(mut self, chip: Option<[u8; 12]>) -> Self {
+        self.card = CardId::new(&self.need.card().kdd, chip.as_ref());
+        self
     }
 
     /// The set that answered.

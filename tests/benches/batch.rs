@@ -7,6 +7,7 @@
 
 use cardwright::audit_file::FileAudit;
 use cardwright::batch::Hands;
+use cardwright::batch::ahead::{A_READER, Ahead};
 use cardwright::batch::run::{Ended, Halt, Progress, Run, run};
 use cardwright::batch::station::{Handled, Outcome, Station};
 use cardwright::books::{Books, Forgetful, Memory};
@@ -110,12 +111,10 @@ struct Works {
 }
 
 impl Works {
-    fn new(cards: u32) -> Self {
-        let text = format!(
-            "format = \"cardwright-job-1\"\nname = \"bench\"\nissuer = \"acme\"\ndomain = \"test\"\nprofile = \"sim\"\n\
+    fn new() -> Self {
+        let text = "format = \"cardwright-job-1\"\nname = \"bench\"\nissuer = \"acme\"\ndomain = \"test\"\nprofile = \"sim\"\n\
              [target]\nkey = \"kdf3+file:/new.hex\"\nkvn = \"0x30\"\n\
-             [[delivery]]\nname = \"box\"\nkey = \"gp-test@0xFF\"\ncount = {cards}\n"
-        );
+             [[delivery]]\nname = \"box\"\nkey = \"gp-test@0xFF\"\nfile = \"box.csv\"\n";
         let job = Job::parse(text.as_bytes()).expect("a job");
         let mut keyring = Keyring::new();
         keyring.load(&"gp-test".parse().expect("a reference"), KeyMaterial::gp_test());
@@ -136,13 +135,14 @@ impl Works {
             file: "bench".to_owned(),
             sha256: [1; 32],
             inputs: Vec::new(),
-            deliveries: vec![NewDelivery { name: "box".parse().expect("a name"), listed: false, count: cards.into() }],
+            deliveries: vec![NewDelivery { name: "box".parse().expect("a name"), listed: true, count: cards.into() }],
             keys: vec!["file:/new.hex".to_owned()],
             at: 1,
             who: "bench".to_owned(),
         };
         let mut registry = SqliteRegistry::open(&dir.join("registry.db")).expect("a registry");
-        registry.add_job(&new, &mut std::iter::empty()).expect("a job");
+        let mut listed = (0..cards).map(|number| Ok((0, name(number))));
+        registry.add_job(&new, &mut listed).expect("a job");
         registry
     }
 
@@ -151,13 +151,15 @@ impl Works {
         let path = dir.join("registry.db");
         let registry = SqliteRegistry::open(&path).expect("a registry");
         let entry = registry.job(&self.job.name).expect("a job").expect("a job");
+        let vault = &Ahead::new(&self.keyring, A_READER * readers);
         let station = Station {
             job: &self.job,
             id: entry.id,
             terms: vec![self.request.clone()],
-            vault: &self.keyring,
+            vault,
             choices: choices(),
             contents: None,
+            names_chips: true,
             name: "bench".to_owned(),
             operator: "bench".to_owned(),
             profile: [0; 32],
@@ -174,7 +176,7 @@ impl Works {
             station: &station,
             entry: &entry,
             open: &open,
-            ahead: None,
+            ahead: Some(vault),
             registry,
             audit,
             entropy: Os,
@@ -196,7 +198,7 @@ fn directory() -> tempfile::TempDir {
 
 /// Cards a second, everything durable; beside it the key changes alone, and an fsync.
 fn speed(cards: u32) {
-    let (works, dir) = (Works::new(cards), directory());
+    let (works, dir) = (Works::new(), directory());
     works.begin(dir.path(), cards);
     let ended = works.run(dir.path(), READERS, (0, cards), Duration::ZERO);
     let rate = f64::from(cards) / (ended.figures.took_us as f64 / 1e6);
@@ -266,7 +268,7 @@ fn resident() -> f64 {
 
 /// Memory after the first hundredth of the cards and after all.
 fn memory(cards: u32) {
-    let (works, dir) = (Works::new(cards), directory());
+    let (works, dir) = (Works::new(), directory());
     works.begin(dir.path(), cards);
     let few = cards / 100;
     works.run(dir.path(), 8, (0, few), Duration::ZERO);
@@ -282,7 +284,7 @@ fn memory(cards: u32) {
 /// How much of the time readers wait for their cards, and not for us.
 fn busy(latency: Duration) {
     const EACH: u32 = 5;
-    let (works, dir) = (Works::new(8 * EACH), directory());
+    let (works, dir) = (Works::new(), directory());
     works.begin(dir.path(), 8 * EACH);
     let ended = works.run(dir.path(), 8, (0, 8 * EACH), latency);
     let readers = &ended.figures.readers;
@@ -302,7 +304,7 @@ fn curve(sizes: &[u32]) {
     let mut rates = Vec::new();
     for size in sizes {
         let cards = CARDS.min(*size);
-        let (works, dir) = (Works::new(*size), directory());
+        let (works, dir) = (Works::new(), directory());
         let mut registry = works.begin(dir.path(), *size);
         let numbers: Vec<u32> = (1_000_000_000..1_000_000_000 + size).collect();
         for some in numbers.chunks(10_000) {
@@ -322,6 +324,11 @@ fn curve(sizes: &[u32]) {
             verdict(last / first >= 0.75)
         );
     }
+}
+
+/// The card as a list has it: KDD, and of CPLC fabricator and type, no date, the serial, batch 1.
+fn name(number: u32) -> CardId {
+    CardId(format!("4357525400{number:010X}-435752540000{number:08X}0001"))
 }
 
 fn other(number: u32) -> CardId {

@@ -1,6 +1,7 @@
 //! Jobs through the real program: killed at every command, torn at every write, on disks that fail, with hostile files and
 //! people in its way. A card is never lost, never made twice, and what the registry says of it is what it is.
 
+mod chips;
 mod clock;
 mod contents;
 mod disk;
@@ -57,6 +58,13 @@ fn desk(job: &str) -> Desk {
     let desk = Desk::new();
     desk.key_file("new.hex", NEW);
     put(&desk, "job.toml", job);
+    desk
+}
+
+/// A desk with a job for these cards.
+fn of_listed(cards: &[String], more: &str) -> Desk {
+    let desk = desk(&of_delivery("file = \"box.csv\"", more));
+    put(&desk, "box.csv", format!("card\n{}\n", cards.join("\n")));
     desk
 }
 
@@ -154,6 +162,11 @@ impl<C> Book<C> {
         Self { card, done: Vec::new() }
     }
 
+    /// What it was sent, by INS.
+    fn sent(&self) -> Vec<u8> {
+        self.done.iter().map(|(ins, _)| *ins).collect()
+    }
+
     /// How many commands with this INS it carried out.
     fn done(&self, ins: u8) -> usize {
         self.done.iter().filter(|done| **done == (ins, 0x9000)).count()
@@ -186,10 +199,10 @@ impl<C: SmartCard> SmartCard for Book<C> {
     }
 }
 
-/// A blank of this serial, and the beginning of its name.
+/// A blank of this serial, and its name.
 fn blank(serial: usize) -> (VirtualCard, String) {
     let card = VirtualCard::from_profile(&format!("serial={serial:08X}")).expect("a card");
-    (card, format!("43575254{serial:012X}-"))
+    (card, format!("43575254{serial:012X}-435752540000{serial:08X}0001"))
 }
 
 /// How many to try: the number in the environment, else the few that every run of the tests takes.

@@ -19,6 +19,14 @@ impl CardId {
         let kdd = hex::encode_upper(kdd);
         Self(chip.map_or(kdd.clone(), |chip| format!("{kdd}-{}", hex::encode_upper(chip))))
     }
+
+    /// The chip's 12 bytes; `None` where the name is the KDD alone.
+    #[must_use]
+    pub fn chip(&self) -> Option<[u8; 12]> {
+        let mut chip = [0; 12];
+        let (_, text) = self.0.split_once('-')?;
+        hex::decode_to_slice(text, &mut chip).ok().map(|()| chip)
+    }
 }
 
 impl std::fmt::Display for CardId {

@@ -75,6 +75,13 @@ pub trait Jobs {
     /// [`RegistryError`]
     fn record_of(&self, job: JobId, card: &CardId) -> Result<Option<RecordEntry>, RegistryError>;
 
+    /// The card that the job's lists name with this KDD and its chip; `None` where none begins so, or several do, or the
+    /// one that does is named by its KDD alone.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    fn listed(&self, job: JobId, kdd: &[u8; 10]) -> Result<Option<CardId>, RegistryError>;
+
     /// The first record of a delivery that a chip can be taken up for and that waits for no card in particular.
     ///
     /// # Errors

@@ -26,7 +26,9 @@ use cardwright_keys::lifecycle::Step;
 use row::{reading, writing};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A [`Registry`] in an SQLite file. Never a key in it.
 #[derive(Debug)]
@@ -41,6 +43,14 @@ pub struct SqliteRegistry {
     edition: Cell<Option<(Moment, u64)>>,
 }
 
+/// Files that a write of this process has failed on. Whatever else it has open on one leaves its log alone when it is
+/// closed: to copy it would be to try a failed fsync once more.
+static FAILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn all_failed() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What others have written, and what this value has.
 type Moment = (u32, u32);
 
@@ -52,7 +62,12 @@ impl SqliteRegistry {
     /// [`RegistryError::Newer`], [`RegistryError::Foreign`] for a file that is none of ours, or no regular one, and
     /// whatever the system answers.
     pub fn open(path: &Path) -> Result<Self, RegistryError> {
-        Ok(Self { path: path.to_owned(), db: schema::open(path)?, failed: false, writes: 0, edition: Cell::new(None) })
+        let db = schema::open(path).inspect_err(|error| {
+            if is_fault(error) {
+                all_failed().insert(path.to_owned());
+            }
+        })?;
+        Ok(Self { path: path.to_owned(), db, failed: false, writes: 0, edition: Cell::new(None) })
     }
 
     /// Takes over what was appended to a journal file, all or nothing, and remembers it: what was taken over before is
@@ -73,15 +88,9 @@ impl SqliteRegistry {
         }
         self.writes = self.writes.wrapping_add(1);
         let done = Self::transact(&self.db, work);
-        // Of these the system has no part.
-        let refused = |error: &RegistryError| {
-            use RegistryError::{Busy, Conflict, Input, Unfit};
-            matches!(error, Busy | Conflict(_) | Unfit(_) | Input(_))
-        };
-        if done.as_ref().is_err_and(|error| !refused(error)) || !self.db.is_autocommit() {
+        if done.as_ref().is_err_and(is_fault) || !self.db.is_autocommit() {
             self.failed = true;
-            // Not even what is in the log is copied any more. It stays there where this cannot be set.
-            let _ = schema::tidy_on_close(&self.db, false);
+            all_failed().insert(self.path.clone());
         }
         done
     }
@@ -112,6 +121,21 @@ impl SqliteRegistry {
 
     fn journal_error(&self, error: RegistryError) -> JournalError {
         JournalError { what: format!("`{}`", self.path.display()), error: error.into() }
+    }
+}
+
+/// Whether it may be the system's fault; of the others it has no part.
+const fn is_fault(error: &RegistryError) -> bool {
+    use RegistryError::{Busy, Conflict, Foreign, Input, Newer, Unfit};
+    !matches!(error, Busy | Conflict(_) | Unfit(_) | Input(_) | Foreign(_) | Newer { .. })
+}
+
+impl Drop for SqliteRegistry {
+    fn drop(&mut self) {
+        if all_failed().contains(&self.path) {
+            // Where this cannot be set, the log is copied: nothing of it is lost by that.
+            let _ = schema::tidy_on_close(&self.db, false);
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Hands {
             record.state == RecordState::Pending || (record.state == RecordState::Rejected && record.remade)
         };
         match found {
-            Some(record) if waits(&record) && record.expected.is_some() => {
+            Some(record) if waits(&record) && expects(&record, card) => {
                 (admitted.record, admitted.before) = (record.number, record.attempts);
                 admitted.delivery = usize::try_from(record.delivery).unwrap_or(usize::MAX);
                 admitted.remake = record.state == RecordState::Rejected;
@@ -127,6 +127,12 @@ impl Hands {
         held.out.extend(next.map(|waiting| waiting.record));
         Ok(next)
     }
+}
+
+/// Whether it waits for this card: by its whole name, or by the KDD that it begins with.
+fn expects(record: &RecordEntry, card: &CardId) -> bool {
+    let kdd = card.0.split_once('-').map(|(kdd, _)| kdd);
+    record.expected.as_ref().is_some_and(|expected| expected == card || Some(&*expected.0) == kdd)
 }
 
 /// Whether the record's last attempt is with this chip.

@@ -16,6 +16,9 @@ use cardwright_proto::scp::kdf::Context;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// For so many cards a reader keys are made ready.
+pub const A_READER: usize = 4;
+
 /// A card's static keys, with what tells whose they are.
 #[derive(Debug)]
 pub struct Keys<K> {

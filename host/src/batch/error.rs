@@ -65,10 +65,10 @@ pub enum BatchError {
     /// The registry could not be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// In the session under its new keys another chip answers than before.
+    /// In the session under its new keys another chip answers than the card said before, or than its list has.
     #[error("card {card} is another chip in its session: {}", .told.as_ref().map_or("it names none", |told| told.0.as_str()))]
     OtherChip {
-        /// What it said before.
+        /// What it said before, or what its list has.
         card: CardId,
         /// What it says now.
         told: Option<CardId>,

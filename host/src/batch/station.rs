@@ -12,7 +12,7 @@ use super::{Aside, BatchError, Contents};
 use crate::books::Books;
 use crate::card::Card;
 use crate::error::Error;
-use crate::identify::greet;
+use crate::identify::{Greeting, chip, greet, greet_unnamed};
 use crate::rotate::{Met, Proof, Report, Request, Rotation, not_there};
 use crate::session::{Choices, Initialized, initialize};
 use crate::world::{Clock, Entropy};
@@ -41,6 +41,8 @@ pub struct Station<'a, V> {
     pub choices: Choices,
     /// What the cards get besides keys.
     pub contents: Option<Contents<'a>>,
+    /// The job's lists tell which chip has which KDD: no card is asked for its chip before its session.
+    pub names_chips: bool,
     /// Which computer.
     pub name: String,
     /// Who works there, in words.
@@ -161,10 +163,6 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
     fn run(&mut self, entropy: &mut impl Entropy) -> Result<(), Error> {
         let station = self.station;
         let met = self.meet(entropy)?;
-        self.met = Some(met.initialized.card().clone());
-        let admitted = self.admit(met.initialized.card())?;
-        let met = Met { fresh: admitted.fresh, ..met };
-        self.admitted = Some(admitted);
         self.claim();
         self.step = Step::Keys;
         let Some(admitted) = &self.admitted else { return Ok(()) };
@@ -191,23 +189,49 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
         self.accept(&report)
     }
 
-    /// SELECT, GET DATA for the chip, INITIALIZE UPDATE.
+    /// SELECT, GET DATA for the chip, INITIALIZE UPDATE; and the record found. Where lists tell the chips, the card is not
+    /// asked for its own: it says so in the session, where it is authenticated.
     fn meet(&mut self, entropy: &mut impl Entropy) -> Result<Met, Error> {
-        let Station { choices, job, .. } = self.station;
-        let greeting = greet(&mut self.card, &choices.aid)?;
-        let first = self.station.first_set();
-        let mut ask = |kvn| initialize(&mut self.card, entropy, kvn, choices.mode, &greeting);
-        let initialized: Initialized = match ask(first) {
-            // The set that the card was delivered with is gone: it may have the new one.
-            Err(error) if first.is_some() && not_there(&error) => ask(Some(job.target.kvn)).map_err(|_| error)?,
-            other => other?,
-        };
-        Ok(Met { greeting, initialized, fresh: false })
+        let aid = &self.station.choices.aid;
+        if !self.station.names_chips {
+            let greeting = greet(&mut self.card, aid)?;
+            let initialized = self.initialize(entropy, &greeting)?;
+            return self.admit(greeting, initialized);
+        }
+        let mut greeting = greet_unnamed(&mut self.card, aid)?;
+        let initialized = self.initialize(entropy, &greeting)?;
+        if let Some(card) = self.desk.registry().listed(self.station.id, &initialized.answer().kdd)? {
+            greeting.chip = card.chip();
+            let initialized = initialized.of_chip(greeting.chip);
+            return self.admit(greeting, initialized);
+        }
+        // No list has it: it may have been made, or wait to be made again. Whoever asks for something else has to begin the
+        // session anew.
+        let chip = chip(&mut self.card)?;
+        let met = self.admit(Greeting { chip, ..greeting }, initialized.of_chip(chip))?;
+        let initialized = self.initialize(entropy, &met.greeting)?;
+        Ok(Met { initialized, ..met })
     }
 
-    fn admit(&self, card: &CardId) -> Result<Admitted<'s>, Error> {
+    /// INITIALIZE UPDATE for the set that the card was delivered with; where that is gone, for the new one.
+    fn initialize(&mut self, entropy: &mut impl Entropy, greeting: &Greeting) -> Result<Initialized, Error> {
+        let Station { choices, job, .. } = self.station;
+        let first = self.station.first_set();
+        let mut ask = |kvn| initialize(&mut self.card, entropy, kvn, choices.mode, greeting);
+        match ask(first) {
+            Err(error) if first.is_some() && not_there(&error) => ask(Some(job.target.kvn)).map_err(|_| error),
+            other => other,
+        }
+    }
+
+    fn admit(&mut self, greeting: Greeting, initialized: Initialized) -> Result<Met, Error> {
         let Station { id, job, hands, .. } = self.station;
-        hands.admit(self.desk.registry(), *id, job, card)
+        let card = initialized.card();
+        self.met = Some(card.clone());
+        let admitted = hands.admit(self.desk.registry(), *id, job, card)?;
+        let fresh = admitted.fresh;
+        self.admitted = Some(admitted);
+        Ok(Met { greeting, initialized, fresh })
     }
 
     /// Lays the claim on the desk, or the going on with one: durable with the first record of the key change.
@@ -335,9 +359,9 @@ fn proved(report: &Report) -> Result<(), Error> {
     if !matches!(report.proofs.enc, Proof::Proved(_)) {
         return Err(Error::NotProved { card: card.clone() });
     }
-    let Some((kdd, known)) = card.0.split_once('-') else { return Ok(()) };
+    let (Some(known), Some((kdd, _))) = (card.chip(), card.0.split_once('-')) else { return Ok(()) };
     match report.chip {
-        Some(chip) if hex::encode_upper(chip) == known => Ok(()),
+        Some(chip) if chip == known => Ok(()),
         told => {
             let told = told.map(|chip| CardId(format!("{kdd}-{}", hex::encode_upper(chip))));
             Err(BatchError::OtherChip { card: card.clone(), told }.into())

@@ -138,6 +138,7 @@ impl Bench {
             vault: &self.keyring,
             choices: Choices { aid: Vec::new(), mode: None, level: None, accept_risk: false },
             contents: None,
+            names_chips: false,
             name: "here".to_owned(),
             operator: "me".to_owned(),
             profile: [7; 32],

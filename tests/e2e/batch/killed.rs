@@ -5,8 +5,8 @@
 //! that asks for a set which is not there (6A88) moves no counter, and is counted by itself.
 
 use super::{
-    AGAIN, Book, EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, PUT_KEY, RUN, all_made, attempts, balance, blank, desk,
-    is_as_recorded, job, many, registry,
+    AGAIN, Book, EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, PUT_KEY, RUN, all_made, attempts, balance, blank,
+    is_as_recorded, many, of_listed, registry,
 };
 use cardwright_link::VirtualCard;
 use cardwright_link::vpcd::{Stop, serve};
@@ -18,9 +18,8 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const FLOW: [&str; 8] = [
+const FLOW: [&str; 7] = [
     "SELECT",
-    "GET DATA",
     "INITIALIZE UPDATE",
     "EXTERNAL AUTHENTICATE",
     "PUT KEY",
@@ -46,7 +45,6 @@ struct Tally {
 /// A card that is to be made.
 struct Blank {
     chip: Chip,
-    /// How its name begins.
     name: String,
     /// INITIALIZE UPDATEs of the run that was killed.
     killed_with: usize,
@@ -85,8 +83,8 @@ fn killed_at(desk: &Desk, (n, moment): (usize, Moment), before: Option<&mut Blan
 
 fn point(n: usize, moment: Moment, cards: usize) {
     let what = format!("killed {moment:?} {}", FLOW[n]);
-    let desk = desk(&job(cards, ""));
     let mut blanks: Vec<_> = (1..=cards).map(Blank::new).collect();
+    let desk = of_listed(&blanks.iter().map(|blank| blank.name.clone()).collect::<Vec<_>>(), "");
     for at in 0..cards {
         let (before, blank) = blanks.split_at_mut(at);
         let killed = killed_at(&desk, (n, moment), before.last_mut(), &mut blank[0]);
@@ -153,16 +151,4 @@ fn during_every_command() {
 #[test]
 fn after_every_command() {
     every_command(Moment::After);
-}
-
-/// The flow is the one that is killed here, command for command.
-#[test]
-fn a_flow_that_nothing_interrupts() {
-    let desk = desk(&job(1, ""));
-    let (card, _) = blank(1);
-    let mut chip = Book::new(card);
-    desk.run_with(&mut chip, &RUN).expect(0);
-    let sent: Vec<_> = chip.done.iter().map(|(ins, _)| *ins).collect();
-    assert_eq!(sent, [0xA4, 0xCA, 0x50, 0x82, 0xD8, 0x50, 0x82, 0xCA]);
-    all_made(&desk, 1, "nothing interrupts");
 }

@@ -79,6 +79,10 @@ impl Jobs for SqliteRegistry {
         self.read(|db| read::record_of(db, job.0, card))
     }
 
+    fn listed(&self, job: JobId, kdd: &[u8; 10]) -> Result<Option<CardId>, RegistryError> {
+        self.read(|db| read::listed(db, job.0, kdd))
+    }
+
     fn next_pending(&self, job: JobId, delivery: u32) -> Result<Option<RecordEntry>, RegistryError> {
         self.read(|db| read::next_pending(db, job.0, delivery))
     }

@@ -1,7 +1,6 @@
 use super::SqliteRegistry;
 use crate::{CardEntry, CardQuery, Registry, RegistryError};
 use cardwright_keys::journal::{CardId, Journal, Record, SetId};
-use rusqlite::config::DbConfig;
 
 fn cards(numbers: std::ops::Range<u32>) -> Vec<CardEntry> {
     let card = |number: u32| {
@@ -41,8 +40,12 @@ fn nothing_is_written_after_a_write_that_failed() {
     assert!(matches!(error.error.downcast_ref(), Some(RegistryError::Failed)), "{error}");
     assert!(error.to_string().contains("registry.db"), "{error}");
     assert_eq!(count(&registry), 10, "it can still be read");
-    assert!(registry.db.db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).unwrap());
-    drop(registry);
+    // Nor when it is closed, by this value or another one.
+    let another = SqliteRegistry::open(&path).unwrap();
+    let log = || path.with_extension("db-wal").metadata().unwrap().len();
+    let before = log();
+    drop((registry, another));
+    assert!(before > 0 && log() == before, "{before}");
     let mut registry = SqliteRegistry::open(&path).unwrap();
     assert_eq!(count(&registry), 10);
     registry.put_cards(&cards(10..11)).unwrap();

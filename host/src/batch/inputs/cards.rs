@@ -3,7 +3,7 @@
 //! A line is a card: `card`, its KDD in hex and maybe `-` and the chip's CPLC bytes; `batch` and `note`, which are for
 //! people, may be left out.
 
-use super::seen::{Key, identity, once};
+use super::seen::{Key, identity, once, tell_chips};
 use super::text::{FileLines, Format, csv, csv_row, harmless, open};
 use super::{InputError, Pinned};
 use cardwright_keys::job::CARDS_MAX;
@@ -30,6 +30,7 @@ pub struct CardList {
     file: File,
     format: Format,
     pinned: Pinned,
+    names_chips: bool,
 }
 
 impl CardList {
@@ -50,7 +51,14 @@ impl CardList {
         }
         keys.sort_unstable();
         once(keys.iter().copied())?;
-        Ok(Self { file, format, pinned: lines.lines.pin(keys.len() as u64) })
+        let names_chips = tell_chips(keys.iter().map(|(key, _)| key));
+        Ok(Self { file, format, pinned: lines.lines.pin(keys.len() as u64), names_chips })
+    }
+
+    /// Whether a card's KDD alone tells which chip it is: each is named with it, and no two begin the same.
+    #[must_use]
+    pub const fn names_chips(&self) -> bool {
+        self.names_chips
     }
 
     /// What was checked.

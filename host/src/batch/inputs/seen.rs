@@ -53,3 +53,9 @@ pub(super) fn once(sorted: impl Iterator<Item = (Key, u32)>) -> Result<(), Input
     }
     Ok(())
 }
+
+/// Whether each names its chip, and has a KDD of its own. They come in the order of their keys.
+pub(super) fn tell_chips<'k>(sorted: impl Iterator<Item = &'k Key>) -> bool {
+    let mut last = None;
+    sorted.map(Key::without_chip).all(|kdd| kdd.is_some() && last.replace(kdd) != Some(kdd))
+}

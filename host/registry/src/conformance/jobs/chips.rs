@@ -64,6 +64,9 @@ pub(in crate::conformance) fn by_kdd(make: &dyn Fn() -> Open) {
     assert_eq!(found(kdd(2, Some(8))), Some(2));
     assert_eq!((found(kdd(3, Some(7))), found(kdd(3, Some(8))), found(kdd(3, None))), (Some(4), None, None));
     assert_eq!(found(kdd(4, Some(7))), None);
+    let named = |number| registry.listed(job, &[number; 10]).unwrap();
+    assert_eq!(named(3), Some(kdd(3, Some(7))));
+    assert_eq!((named(1), named(2), named(4)), (None, None, None), "no chip, two cards, none");
     for (wrong, of) in [(1, kdd(3, Some(7))), (2, kdd(2, Some(7))), (4, kdd(3, None)), (5, kdd(1, Some(9)))] {
         conflict(&mut *registry, job, vec![claim(wrong, of)]);
     }

@@ -282,6 +282,7 @@ fn agree(registry: &dyn Store, id: JobId, job: &Job) {
         |(record, number, one): (u64, u32, &Attempt)| (record, number, one.card.clone(), one.state, one.step, one.fate);
     let wanted: Vec<_> = job.attempts().map(told).collect();
     assert_eq!(seen, wanted);
+    known_by_kdd(registry, id, job);
     balanced(registry, id, job);
     for delivery in 0..2 {
         let is_free = |one: &&(u64, &Made)| {
@@ -303,6 +304,25 @@ fn agree(registry: &dyn Store, id: JobId, job: &Job) {
             // Of several that had it, the last one.
             None => assert_eq!(seen.is_some(), job.attempts().any(|(.., one)| one.card == of), "{of}"),
         }
+    }
+}
+
+/// By its KDD alone a card is known where one entry begins so, and names its chip.
+fn known_by_kdd(registry: &dyn Store, id: JobId, job: &Job) {
+    for number in 0..=u8::MAX {
+        let kdd = [number; 10];
+        let name = CardId::new(&kdd, None).0;
+        let begin: Vec<_> = job
+            .records
+            .iter()
+            .filter_map(|record| record.expected.as_ref())
+            .filter(|card| card.0.starts_with(&name))
+            .collect();
+        let wanted = match begin[..] {
+            [one] => Some(one.clone()).filter(|one| one.chip().is_some()),
+            _ => None,
+        };
+        assert_eq!(registry.listed(id, &kdd).unwrap(), wanted, "{name}");
     }
 }
 

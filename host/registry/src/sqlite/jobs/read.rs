@@ -152,6 +152,17 @@ pub(super) fn record_of(db: &Connection, job: i64, card: &CardId) -> Result<Opti
     found.map_or(Ok(None), |found| one(db, job, found))
 }
 
+pub(super) fn listed(db: &Connection, job: i64, kdd: &[u8; 10]) -> Result<Option<CardId>, RegistryError> {
+    let last = [&kdd[..], &[0xFF; 12]].concat();
+    let sql = "SELECT expected FROM records WHERE job = ?1 AND expected BETWEEN ?2 AND ?3 LIMIT 2";
+    let mut found = Vec::with_capacity(2);
+    rows(db, sql, params![job, kdd, last], |row| {
+        found.push(card(row, 0).map_err(|wrong| wrong.at(format!("records of job {job}")))?);
+        Ok(true)
+    })?;
+    Ok(found.pop().filter(|card| found.is_empty() && card.chip().is_some()))
+}
+
 pub(super) fn next_pending(db: &Connection, job: i64, delivery: u32) -> Result<Option<RecordEntry>, RegistryError> {
     let sql = format!(
         "{RECORD} INDEXED BY records_free WHERE job = ?1 AND delivery = ?2 AND expected IS NULL AND (state = 'pending' OR state = 'rejected' AND remade = 1)

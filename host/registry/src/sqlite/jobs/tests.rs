@@ -8,11 +8,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// As a vendor's cards are numbered.
-fn card(number: u64) -> CardId {
-    let (mut kdd, mut chip) = ([0x11; 10], [0x22; 12]);
+fn kdd(number: u64) -> [u8; 10] {
+    let mut kdd = [0x11; 10];
     kdd[2..].copy_from_slice(&number.to_be_bytes());
+    kdd
+}
+
+fn card(number: u64) -> CardId {
+    let mut chip = [0x22; 12];
     chip[4..].copy_from_slice(&number.to_be_bytes());
-    CardId::new(&kdd, Some(&chip))
+    CardId::new(&kdd(number), Some(&chip))
 }
 
 fn cards(numbers: impl Iterator<Item = u64>) -> impl Iterator<Item = Result<Listed, ListError>> {
@@ -263,6 +268,7 @@ fn speed() {
     }
     each("balance", 1000, |_| assert_eq!(registry.balance(big).unwrap().records, MILLION));
     each("next_pending", 1000, |_| drop(registry.next_pending(any, 1).unwrap().unwrap()));
+    each("listed", 1000, |n| drop(registry.listed(big, &kdd(n * 40)).unwrap().unwrap()));
     each("record_of, made", 1000, |n| drop(registry.record_of(big, &card(n * 40)).unwrap().unwrap()));
     each("record_of, listed", 1000, |n| drop(registry.record_of(big, &card(MILLION / 2 + n)).unwrap().unwrap()));
     let begun = Instant::now();

@@ -167,7 +167,7 @@ pub(crate) fn advice(error: &BatchError) -> Option<&'static str> {
         BatchError::Unwritten(_) => {
             "mend the disk, then run it again: cards in the middle are settled by the cards themselves"
         }
-        BatchError::OtherChip { .. } => "keep this card apart: it was copied, or the reader was opened",
+        BatchError::OtherChip { .. } => "keep this card apart: it was copied or exchanged, or its list is wrong",
         _ => return None,
     })
 }

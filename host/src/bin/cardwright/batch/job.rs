@@ -97,6 +97,11 @@ impl Loaded {
         Ok(())
     }
 
+    /// Whether a card's KDD tells which chip it is, so that the card need not be asked before its session.
+    pub(super) fn names_chips(&self) -> bool {
+        self.lists.iter().all(|list| list.as_ref().is_some_and(CardList::names_chips))
+    }
+
     /// How many cards are to be made.
     pub(super) fn cards(&self) -> u64 {
         self.counts().sum()

@@ -120,7 +120,7 @@ impl Plan {
             keys.extend(versions(vault, key)?);
         }
         keys.dedup();
-        let per_card = steps(job);
+        let per_card = steps(job, loaded.names_chips());
         let milliseconds: u64 = per_card.iter().map(|step| args.apdu.map_or(step.milliseconds, u64::from)).sum();
         Ok(Self {
             name: job.name.to_string(),
@@ -242,22 +242,24 @@ struct PlainStep {
 
 /// What is sent to each card. Milliseconds are those that were published of real cards, the upper end; PUT KEY, DELETE
 /// KEY, STORE DATA and SET STATUS were not, and are assumed to take 100.
-fn steps(job: &Job) -> Vec<PlainStep> {
+fn steps(job: &Job, names_chips: bool) -> Vec<PlainStep> {
     let step = |apdu: String, milliseconds| PlainStep { apdu: apdu.trim_end().to_owned(), milliseconds };
     let old = if job.target.replace { "KVN" } else { "00" };
     let target = job.target.kvn.byte();
     let first = job.deliveries.first().and_then(|delivery| delivery.key.kvn);
     let asked = if job.deliveries.iter().all(|delivery| delivery.key.kvn == first) { first } else { None };
-    let mut steps = vec![
-        step(format!("00 A4 04 00 {}", hex::encode_upper(&job.aid)), 31),
-        step("80 CA 9F 7F".to_owned(), 18),
+    let mut steps = vec![step(format!("00 A4 04 00 {}", hex::encode_upper(&job.aid)), 31)];
+    if !names_chips {
+        steps.push(step("80 CA 9F 7F".to_owned(), 18));
+    }
+    steps.extend([
         step(format!("80 50 {:02X} 00 [host challenge]", asked.map_or(0, Kvn::byte)), 62),
         step("84 82 [level] 00 [host cryptogram, MAC]".to_owned(), 20),
         step(format!("84 D8 {old} 81 {target:02X} [3 key blocks, blanked]"), 100),
         step(format!("80 50 {target:02X} 00 [host challenge]"), 62),
         step("84 82 [level] 00 [host cryptogram, MAC]".to_owned(), 20),
         step("84 CA 9F 7F".to_owned(), 18),
-    ];
+    ]);
     if job.data.is_some() {
         steps.push(step("84 E2 [block] [number] [data groupings, blanked]; as many as it takes".to_owned(), 100));
     }

@@ -8,7 +8,7 @@ use crate::advice::Failure;
 use crate::args::{BatchPlanArgs, BatchRunArgs};
 use crate::config::Settings;
 use crate::{output, registers, setup};
-use cardwright::batch::ahead::{Ahead, Prepare};
+use cardwright::batch::ahead::{A_READER, Ahead, Prepare};
 use cardwright::batch::figures::Figures;
 use cardwright::batch::run::{End, Ended, Halt, Run, left, run as run_all, take_over};
 use cardwright::batch::station::Station;
@@ -30,9 +30,6 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-
-/// For so many cards a reader keys are made ready ahead.
-const AHEAD: usize = 4;
 
 /// Who works where, for the records.
 struct Place {
@@ -124,7 +121,7 @@ fn through(
     let job = &loaded.job;
     let key = sealing_key(loaded, vault)?;
     let contents = loaded.data.as_ref().map(|index| Contents { index, job: &job.name, key });
-    let vault = &Ahead::new(vault, AHEAD * feeders.len());
+    let vault = &Ahead::new(vault, A_READER * feeders.len());
     let listed = job.deliveries.iter().any(|delivery| matches!(delivery.cards, Cards::Listed(_)));
     let ahead = listed.then_some(vault as &dyn Prepare);
     let station = Station {
@@ -134,6 +131,7 @@ fn through(
         vault,
         choices: Choices { aid: job.aid.clone(), mode: None, level: job.level, accept_risk: false },
         contents,
+        names_chips: loaded.names_chips(),
         name: place.station,
         operator: place.operator,
         profile: sha256(&[job.profile.as_bytes()]),

@@ -1,0 +1,127 @@
+//! Which chip a card is: a list tells it, or the card is asked; and in its session it has to be that one.
+
+use super::{Book, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry};
+use cardwright_keys::job::RecordState;
+use cardwright_link::vpcd::{Stop, serve};
+use cardwright_link::{SmartCard, VirtualCard};
+use cardwright_tests::cli::{Desk, Listening, Outcome};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// As a list names its chips, and as they are counted.
+const NAMED: [u8; 7] = [0xA4, 0x50, 0x82, 0xD8, 0x50, 0x82, 0xCA];
+const ASKED: [u8; 8] = [0xA4, 0xCA, 0x50, 0x82, 0xD8, 0x50, 0x82, 0xCA];
+
+/// Through a run that has to go well; what the card carried out.
+#[track_caller]
+fn made(desk: &Desk, card: VirtualCard) -> Vec<u8> {
+    let mut chip = Book::new(card);
+    desk.run_with(&mut chip, &RUN).expect(0);
+    chip.sent()
+}
+
+/// All of them put into the reader of one run, one after the other.
+fn together(desk: &Desk, cards: &mut [&mut dyn SmartCard]) -> Outcome {
+    let program = Listening::start(desk.command(&RUN));
+    for card in cards {
+        serve(program.address.expect("it listens"), PATIENCE, &Stop::default(), *card).expect("it listened");
+    }
+    program.finish()
+}
+
+/// The plain commands that the plan shows.
+fn planned(desk: &Desk) -> Vec<u8> {
+    let plan = desk.run(&["--json", "batch", "plan", "job.toml"]).expect(0).json();
+    let commands = plan["commands"].as_array().expect("commands").iter();
+    let ins = |text: &str| u8::from_str_radix(&text[3..5], 16).expect("INS");
+    commands.map(|command| ins(command.as_str().expect("text"))).collect()
+}
+
+#[test]
+fn seven_commands_where_a_list_names_the_chips() {
+    let desk = of_listed(&[blank(1).1], "");
+    assert_eq!(planned(&desk), NAMED);
+    assert_eq!(made(&desk, blank(1).0), NAMED);
+    all_made(&desk, 1, "listed with its chip");
+}
+
+#[test]
+fn counted_cards_are_asked() {
+    let desk = desk(&job(1, ""));
+    assert_eq!(planned(&desk), ASKED);
+    assert_eq!(made(&desk, blank(1).0), ASKED);
+    all_made(&desk, 1, "counted");
+}
+
+#[test]
+fn cards_that_are_listed_by_their_kdd_are_asked() {
+    let desk = of_listed(&[blank(1).1[..20].to_owned()], "");
+    assert_eq!(planned(&desk), ASKED);
+    assert_eq!(made(&desk, blank(1).0), ASKED);
+    all_made(&desk, 1, "listed by its KDD");
+    assert_eq!(attempts(&registry(&desk))[0].card.0, blank(1).1);
+}
+
+/// A vendor that gives all cards of a box one KDD.
+#[test]
+fn chips_of_one_kdd_are_asked() {
+    let twin = |serial: usize| {
+        let card = VirtualCard::from_profile(&format!("kdd={},serial={serial:08X}", "55".repeat(10))).expect("a card");
+        (card, format!("{}{}", "55".repeat(10), &blank(serial).1[20..]))
+    };
+    let desk = of_listed(&[twin(1).1, twin(2).1], "");
+    assert_eq!(planned(&desk), ASKED);
+    let [(mut one, _), (mut other, _)] = [twin(1), twin(2)];
+    together(&desk, &mut [&mut other, &mut one]).expect(0);
+    all_made(&desk, 2, "of one KDD");
+    let names: Vec<_> = attempts(&registry(&desk)).into_iter().map(|one| (one.record, one.card.0)).collect();
+    assert_eq!(names, [(1, twin(1).1), (2, twin(2).1)]);
+}
+
+#[test]
+fn a_card_that_no_list_has_is_put_aside() {
+    let desk = of_listed(&[blank(1).1], "");
+    let (mut stranger, mut listed) = (Book::new(blank(3).0), blank(1).0);
+    let run = together(&desk, &mut [&mut stranger, &mut listed]).expect(0);
+    assert!(
+        run.stderr.contains(&blank(3).1) && run.stderr.contains("no delivery of the job expects this card"),
+        "{run:#?}"
+    );
+    assert_eq!(stranger.done, [(0xA4, 0x9000), (0x50, 0x9000), (0xCA, 0x9000)]);
+    all_made(&desk, 1, "put aside");
+}
+
+/// The KDD is the listed card's, the chip is not: seen in the session, before the card gets anything besides keys.
+#[test]
+fn another_chip_with_a_listed_kdd_is_rejected() {
+    let data = "[data]\nfile = \"data.jsonl\"\n[finish]\nstate = \"secured\"\n";
+    let desk = of_listed(&[blank(1).1], data);
+    put(&desk, "data.jsonl", format!("{{\"card\":\"{}\",\"dgi\":{{\"0101\":\"5F1C00\"}}}}\n", blank(1).1));
+    let copy = VirtualCard::from_profile(&format!("kdd={},serial=00000009", &blank(1).1[..20])).expect("a card");
+    let mut copy = Book::new(copy);
+    let run = desk.run_with(&mut copy, &RUN);
+    let told = format!("{}{}", &blank(1).1[..20], &blank(9).1[20..]);
+    assert!(run.stderr.contains("another chip in its session") && run.stderr.contains(&told), "{run:#?}");
+    assert_eq!(copy.sent(), NAMED, "neither data nor life cycle");
+    assert_eq!(copy.done(PUT_KEY), 1);
+    assert_eq!(balance(&desk).state(RecordState::Rejected), 1);
+    let attempt = attempts(&registry(&desk)).remove(0);
+    assert!(attempt.reason.contains(&told), "{attempt:?}");
+}
+
+/// A chip that takes a listed card's place is known by its KDD, too; the card that it takes it from is not any more.
+#[test]
+fn a_spare_takes_the_listed_cards_place() {
+    let desk = of_listed(&[blank(1).1], "");
+    made(&desk, blank(1).0);
+    let (name, spare) = (blank(1).1, blank(2).1);
+    desk.run(&["batch", "reject", "trial", &name, "--reason", "scratched"]).expect(0);
+    desk.run(&["batch", "reject", "trial", &name, "--fate", "quarantined", "--reason", "broken"]).expect(0);
+    desk.run(&["batch", "remake", "trial", &name, "--spare", &spare, "--reason", "broken"]).expect(0);
+    let [mut back, mut chip] = [1, 2].map(|serial| Book::new(blank(serial).0));
+    let run = together(&desk, &mut [&mut back, &mut chip]).expect(0);
+    assert!(run.stderr.contains("has or waits for another one"), "{run:#?}");
+    assert_eq!([back, chip].map(|chip| chip.sent()), [vec![0xA4, 0x50, 0xCA], NAMED.to_vec()]);
+    all_made(&desk, 1, "a spare");
+}
