@@ -42,6 +42,14 @@ impl<T: Transport> Card<T> {
         &self.link
     }
 
+    /// Resets the card: every session and selection on it is gone.
+    ///
+    /// # Errors
+    /// [`Error::Link`]
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.link.reset().map_err(Error::link("a reset"))
+    }
+
     /// Sends a command in clear and gets its whole answer.
     ///
     /// # Errors

@@ -12,12 +12,14 @@ mod readers;
 mod soak;
 mod tokens;
 mod torn;
+mod verify;
 
 use cardwright_keys::diversify;
 use cardwright_keys::job::{Balance, RecordState};
 use cardwright_keys::journal::{CardId, Journal};
 use cardwright_keys::key::{KeyMaterial, SecretKey};
 use cardwright_keys::keyref::Scheme;
+use cardwright_link::vpcd::{Ended, Stop, serve};
 use cardwright_link::{SmartCard, Torn, VirtualCard};
 use cardwright_proto::block::AesKey;
 use cardwright_proto::gp::key::KeySet;
@@ -26,10 +28,12 @@ use cardwright_registry::Registry;
 use cardwright_registry::jobs::{AttemptEntry, JobEntry, Jobs};
 use cardwright_registry::sqlite::SqliteRegistry;
 use cardwright_tests::altered::InProcess;
-use cardwright_tests::cli::{Desk, Outcome};
+use cardwright_tests::cli::{Desk, Listening, Outcome};
 use cardwright_tests::host::{Host, Keys};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+const PATIENCE: Duration = Duration::from_secs(60);
 const NEW: &str = "B7192FD46A83E05CC14D7B3698F20AE5";
 const KVN: u8 = 0x30;
 const INITIALIZE_UPDATE: u8 = 0x50;
@@ -203,6 +207,16 @@ impl<C: SmartCard> SmartCard for Book<C> {
 fn blank(serial: usize) -> (VirtualCard, String) {
     let card = VirtualCard::from_profile(&format!("serial={serial:08X}")).expect("a card");
     (card, format!("43575254{serial:012X}-435752540000{serial:08X}0001"))
+}
+
+/// All of them put into the reader of one run, one after the other; one that is lost there is put in again.
+fn together(desk: &Desk, args: &[&str], cards: &mut [&mut dyn SmartCard]) -> Outcome {
+    let program = Listening::start(desk.command(args));
+    let address = program.address.expect("it listens");
+    for card in cards {
+        while serve(address, PATIENCE, &Stop::default(), *card).expect("it listened") == Ended::Torn {}
+    }
+    program.finish()
 }
 
 /// How many to try: the number in the environment, else the few that every run of the tests takes.

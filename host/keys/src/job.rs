@@ -31,6 +31,9 @@ pub const MAX_LEN: usize = 1024 * 1024;
 /// The most cards of a job, listed and counted ones together.
 pub const CARDS_MAX: u64 = 10_000_000;
 
+/// The most readers of a job.
+const READERS_MAX: usize = 64;
+
 /// The longest profile, in bytes: as the registry has them.
 const PROFILE_MAX: usize = 100;
 
@@ -62,6 +65,10 @@ pub struct Job {
     pub data: Option<Data>,
     /// The life cycle state that they end in; `None` where it is left as it is.
     pub finish: Option<LifeCycle>,
+    /// How the new keys are verified.
+    pub verify: Verify,
+    /// Where cards are put in: URIs as `--on` takes them, as they are written; empty where whoever runs it says so.
+    pub readers: Vec<String>,
     /// When to stop by itself.
     pub stop: Stop,
 }
@@ -117,6 +124,16 @@ pub enum LifeCycle {
     Initialized,
     /// 0F: ready for its holder.
     Secured,
+}
+
+/// How a card verifies that it has its new keys, before it gets anything else and before the old ones go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verify {
+    /// A session under them, and an encrypted exchange in it.
+    #[default]
+    Session,
+    /// The same, and once more after a reset of the card: that it keeps them.
+    Reset,
 }
 
 /// When a job stops by itself, because something is wrong that is no single card's fault.
@@ -326,6 +343,35 @@ impl FromStr for LifeCycle {
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
         let found = Self::ALL.into_iter().find(|state| state.name() == text);
         found.ok_or(UnknownWord("a card ends op-ready, initialized or secured"))
+    }
+}
+
+impl Verify {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Session, Self::Reset];
+
+    /// As people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+impl fmt::Display for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Verify {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let found = Self::ALL.into_iter().find(|verify| verify.name() == text);
+        found.ok_or(UnknownWord("keys are verified by session or reset"))
     }
 }
 

@@ -12,6 +12,7 @@ use cardwright_keys::job::{LifeCycle, Step};
 use cardwright_keys::journal::{CardId, Journal as _, Record};
 use cardwright_keys::key::KeyMaterial;
 use cardwright_keys::keyref::Name;
+use cardwright_keys::vault::Vault;
 use cardwright_link::Transport;
 use cardwright_proto::gp::GpError;
 use cardwright_proto::gp::delete_key::DeleteKey;
@@ -59,7 +60,7 @@ impl Contents<'_> {
 }
 
 /// Carries it all out. `step` says how far it came.
-pub(super) fn carry_out<V, T: Transport, C: SessionCipher, R: Registry + Jobs>(
+pub(super) fn carry_out<V: Vault, T: Transport, C: SessionCipher, R: Registry + Jobs>(
     station: &Station<'_, V>,
     desk: &Desk<R>,
     admitted: &Admitted<'_>,
@@ -76,7 +77,7 @@ pub(super) fn carry_out<V, T: Transport, C: SessionCipher, R: Registry + Jobs>(
         }
         store(session, &groups)?;
     }
-    let old = station.terms.get(admitted.delivery).and_then(|terms| terms.current.kvn);
+    let old = station.terms_of(admitted)?.current.kvn;
     if let (true, Some(kvn)) = (job.target.retire, old) {
         *step = Step::Retire;
         // That the new keys are on the card and proved is durable before the old ones go.

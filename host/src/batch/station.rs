@@ -17,14 +17,14 @@ use crate::rotate::{Met, Proof, Report, Request, Rotation, not_there};
 use crate::session::{Choices, Initialized, initialize};
 use crate::world::{Clock, Entropy};
 use cardwright_keys::audit::Event;
-use cardwright_keys::job::{Job, RecordState, Step};
+use cardwright_keys::job::{Job, RecordState, Step, Verify};
 use cardwright_keys::journal::CardId;
 use cardwright_keys::vault::Vault;
 use cardwright_link::Transport;
 use cardwright_proto::gp::key::{Kcv, Kvn};
 use cardwright_proto::scp::ScpError;
-use cardwright_registry::Registry;
 use cardwright_registry::jobs::{Facts, JobId, JobWrite, Jobs, NewAttempt};
+use cardwright_registry::{Registry, RegistryError};
 use std::time::{Duration, Instant};
 
 /// What all readers of a station work with.
@@ -154,6 +154,24 @@ impl<V: Vault> Station<'_, V> {
         if sets.all(|set| set == first) { first } else { None }
     }
 
+    /// The key change of the card's delivery.
+    pub(super) fn terms_of(&self, admitted: &Admitted<'_>) -> Result<&Request, Error> {
+        let damaged = || RegistryError::Damaged {
+            place: format!("records, record {}", admitted.record),
+            what: "the job has no such delivery".to_owned(),
+        };
+        self.terms.get(admitted.delivery).ok_or_else(|| BatchError::Registry(damaged()).into())
+    }
+
+    fn rotation<'r, 'b, T, E>(
+        &'r self,
+        card: &'r mut Card<T>,
+        books: &'r mut Books<'b>,
+        entropy: &'r mut E,
+    ) -> Rotation<'r, 'b, T, V, E> {
+        Rotation { card, vault: self.vault, books, entropy, choices: &self.choices }
+    }
+
     fn at(&self) -> u64 {
         self.clock.now()
     }
@@ -163,29 +181,26 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
     fn run(&mut self, entropy: &mut impl Entropy) -> Result<(), Error> {
         let station = self.station;
         let met = self.meet(entropy)?;
-        self.claim();
-        self.step = Step::Keys;
         let Some(admitted) = &self.admitted else { return Ok(()) };
-        let request = &station.terms[admitted.delivery];
+        let request = station.terms_of(admitted)?;
+        self.claim(admitted, request);
+        self.step = Step::Keys;
         let (mut journal, mut audit) = (self.desk, self.desk);
         let mut books = Books::new(&mut journal, &mut audit, station.clock);
-        let Rotated { report, rest } = {
-            let rotation = Rotation {
-                card: &mut self.card,
-                vault: station.vault,
-                books: &mut books,
-                entropy,
-                choices: &station.choices,
-            };
-            let (report, mut opened) = rotation.run_on(request, met)?;
+        let report = {
+            let (mut report, mut opened) =
+                station.rotation(&mut self.card, &mut books, entropy).run_on(request, met)?;
             self.keys = true;
-            let rest = match proved(&report) {
-                Ok(()) => contents::carry_out(station, self.desk, admitted, &mut opened.session, &mut self.step),
-                other => other,
-            };
-            Rotated { report, rest }
+            proved(&report)?;
+            if station.job.verify == Verify::Reset {
+                drop(opened);
+                let rotation = station.rotation(&mut self.card, &mut books, entropy);
+                (report, opened) = rotation.prove_again(request, report)?;
+                proved(&report)?;
+            }
+            contents::carry_out(station, self.desk, admitted, &mut opened.session, &mut self.step)?;
+            report
         };
-        rest?;
         self.accept(&report)
     }
 
@@ -235,11 +250,9 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
     }
 
     /// Lays the claim on the desk, or the going on with one: durable with the first record of the key change.
-    fn claim(&self) {
-        let Some(admitted) = &self.admitted else { return };
-        let Station { name, operator, profile, terms, .. } = self.station;
+    fn claim(&self, admitted: &Admitted<'_>, request: &Request) {
+        let Station { name, operator, profile, .. } = self.station;
         let at = self.station.at();
-        let request = &terms[admitted.delivery];
         if admitted.attempt.is_none() {
             let link = self.card.link();
             let attempt = NewAttempt {
@@ -367,12 +380,6 @@ fn proved(report: &Report) -> Result<(), Error> {
             Err(BatchError::OtherChip { card: card.clone(), told }.into())
         }
     }
-}
-
-/// What came of the key change, and of what followed in its session.
-struct Rotated {
-    report: Report,
-    rest: Result<(), Error>,
 }
 
 /// The registry takes no such claim: another station has the chip, or the job is not open any more.

@@ -1,11 +1,15 @@
 //! The proof of the new keys, and the end of the change.
 
 use super::exchange::{Exchange, Proof};
+use super::{Request, Rotation};
 use crate::books::Books;
 use crate::card::Card;
 use crate::error::Error;
-use crate::session::{Candidate, Choices, Initialized, Opened};
+use crate::identify::{Greeting, greet_unnamed};
+use crate::session::{Candidate, Choices, Initialized, Opened, open_greeted};
+use crate::world::Entropy;
 use cardwright_keys::journal::{Change, Outcome, Record};
+use cardwright_keys::keyref::KeyRef;
 use cardwright_keys::vault::{Custody, Vault};
 use cardwright_link::Transport;
 use cardwright_proto::gp::key::{Kcv, KeySet};
@@ -78,6 +82,26 @@ pub(super) fn prove<'c, T: Transport, V: Vault>(
         end(books, &change, Outcome::Loaded, "put-key.loaded", describe(&change))?;
     }
     Ok((Report { change, path, kcvs, proofs, level, custody, first_sight, chip }, opened))
+}
+
+impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
+    /// A reset of the card, and the same proof in a session of its own: the card keeps the keys that it was given. That one
+    /// stays open; the report has what the card said in it.
+    ///
+    /// # Errors
+    /// As [`crate::session::open`]; [`Error::NoMatch`] where the card has other keys than before.
+    pub fn prove_again(self, request: &Request, report: Report) -> Result<(Report, Opened<'r, T, V>), Error> {
+        let Self { card, vault, books, entropy, choices } = self;
+        card.reset()?;
+        let greeting = Greeting { chip: report.change.card.chip(), ..greet_unnamed(card, &choices.aid)? };
+        let key = KeyRef { kvn: Some(request.target), ..request.new.key().clone() };
+        let mut opened = open_greeted(card, entropy, (vault, &key), choices, books, &greeting)?;
+        let level = opened.session.level().ok_or(Error::SessionOver)?;
+        let (proof, chip) = Exchange::Chip.carry_out(&mut opened.session)?;
+        let enc = if matches!(proof, Proof::Proved(_)) { proof } else { report.proofs.enc };
+        let proofs = KeySet { enc, ..report.proofs };
+        Ok((Report { proofs, level, chip, ..report }, opened))
+    }
 }
 
 /// Tells the audit sink, then ends the change: told twice after a kill between the two does no harm, not at all would.

@@ -1,13 +1,9 @@
 //! Which chip a card is: a list tells it, or the card is asked; and in its session it has to be that one.
 
-use super::{Book, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry};
+use super::{Book, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry, together};
 use cardwright_keys::job::RecordState;
-use cardwright_link::vpcd::{Stop, serve};
-use cardwright_link::{SmartCard, VirtualCard};
-use cardwright_tests::cli::{Desk, Listening, Outcome};
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use cardwright_link::VirtualCard;
+use cardwright_tests::cli::Desk;
 
 /// As a list names its chips, and as they are counted.
 const NAMED: [u8; 7] = [0xA4, 0x50, 0x82, 0xD8, 0x50, 0x82, 0xCA];
@@ -19,15 +15,6 @@ fn made(desk: &Desk, card: VirtualCard) -> Vec<u8> {
     let mut chip = Book::new(card);
     desk.run_with(&mut chip, &RUN).expect(0);
     chip.sent()
-}
-
-/// All of them put into the reader of one run, one after the other.
-fn together(desk: &Desk, cards: &mut [&mut dyn SmartCard]) -> Outcome {
-    let program = Listening::start(desk.command(&RUN));
-    for card in cards {
-        serve(program.address.expect("it listens"), PATIENCE, &Stop::default(), *card).expect("it listened");
-    }
-    program.finish()
 }
 
 /// The plain commands that the plan shows.
@@ -73,7 +60,7 @@ fn chips_of_one_kdd_are_asked() {
     let desk = of_listed(&[twin(1).1, twin(2).1], "");
     assert_eq!(planned(&desk), ASKED);
     let [(mut one, _), (mut other, _)] = [twin(1), twin(2)];
-    together(&desk, &mut [&mut other, &mut one]).expect(0);
+    together(&desk, &RUN, &mut [&mut other, &mut one]).expect(0);
     all_made(&desk, 2, "of one KDD");
     let names: Vec<_> = attempts(&registry(&desk)).into_iter().map(|one| (one.record, one.card.0)).collect();
     assert_eq!(names, [(1, twin(1).1), (2, twin(2).1)]);
@@ -83,7 +70,7 @@ fn chips_of_one_kdd_are_asked() {
 fn a_card_that_no_list_has_is_put_aside() {
     let desk = of_listed(&[blank(1).1], "");
     let (mut stranger, mut listed) = (Book::new(blank(3).0), blank(1).0);
-    let run = together(&desk, &mut [&mut stranger, &mut listed]).expect(0);
+    let run = together(&desk, &RUN, &mut [&mut stranger, &mut listed]).expect(0);
     assert!(
         run.stderr.contains(&blank(3).1) && run.stderr.contains("no delivery of the job expects this card"),
         "{run:#?}"
@@ -120,7 +107,7 @@ fn a_spare_takes_the_listed_cards_place() {
     desk.run(&["batch", "reject", "trial", &name, "--fate", "quarantined", "--reason", "broken"]).expect(0);
     desk.run(&["batch", "remake", "trial", &name, "--spare", &spare, "--reason", "broken"]).expect(0);
     let [mut back, mut chip] = [1, 2].map(|serial| Book::new(blank(serial).0));
-    let run = together(&desk, &mut [&mut back, &mut chip]).expect(0);
+    let run = together(&desk, &RUN, &mut [&mut back, &mut chip]).expect(0);
     assert!(run.stderr.contains("has or waits for another one"), "{run:#?}");
     assert_eq!([back, chip].map(|chip| chip.sent()), [vec![0xA4, 0x50, 0xCA], NAMED.to_vec()]);
     all_made(&desk, 1, "a spare");

@@ -1,16 +1,14 @@
 //! The clock between two runs is a day back, or a year ahead. Nothing moves the program's clock here: what is on record of the
 //! first run is moved the other way.
 
-use super::{AGAIN, RUN, all_made, attempts, balance, blank, desk, is_as_recorded, job, registry};
+use super::{AGAIN, PATIENCE, RUN, all_made, attempts, balance, blank, desk, is_as_recorded, job, registry};
 use cardwright_link::VirtualCard;
 use cardwright_link::vpcd::{Stop, serve};
 use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::gate::{Gate, Moment};
 use rusqlite::Connection;
 use rustix::process::Pid;
-use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const DAY: i64 = 86_400;
 
 /// Every moment that is on record of jobs, so many seconds later. How many there were.

@@ -1,7 +1,7 @@
 //! What cards get besides keys: data, some of it sealed; the old set's end; their life cycle state. And that nothing secret of
 //! it is left anywhere but on the cards: not in files, and not in the program when the next card is in the reader.
 
-use super::{NEW, PUT_KEY, attempts, keys_of, of_delivery, put, registry};
+use super::{NEW, PATIENCE, PUT_KEY, attempts, keys_of, of_delivery, put, registry};
 use crate::secrets::{Canary, Exchange, TEST, assert_none, core_of, found, session_keys};
 use cardwright_link::feeder::make_deck;
 use cardwright_link::vpcd::{Stop, serve};
@@ -14,9 +14,7 @@ use cardwright_tests::host::{Host, Keys};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const SELECT: u8 = 0xA4;
 const STORE_DATA: u8 = 0xE2;
 

@@ -5,7 +5,7 @@
 //! that asks for a set which is not there (6A88) moves no counter, and is counted by itself.
 
 use super::{
-    AGAIN, Book, EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, PUT_KEY, RUN, all_made, attempts, balance, blank,
+    AGAIN, Book, EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, PATIENCE, PUT_KEY, RUN, all_made, attempts, balance, blank,
     is_as_recorded, many, of_listed, registry,
 };
 use cardwright_link::VirtualCard;
@@ -14,9 +14,6 @@ use cardwright_tests::cli::{Desk, Listening, Outcome};
 use cardwright_tests::gate::{Gate, Moment};
 use rustix::process::Pid;
 use std::os::unix::process::ExitStatusExt;
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const FLOW: [&str; 7] = [
     "SELECT",

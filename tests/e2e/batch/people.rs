@@ -1,6 +1,6 @@
 //! What people say of cards and of a job's end: with one person, and with two.
 
-use super::{AGAIN, RUN, attempts, balance, blank, desk, job, put, registry, through_deck};
+use super::{AGAIN, PATIENCE, RUN, attempts, balance, blank, desk, job, put, registry, through_deck};
 use crate::approvals::{json, office, run, said};
 use cardwright_keys::job::RecordState;
 use cardwright_link::feeder::make_deck;
@@ -8,9 +8,6 @@ use cardwright_link::vpcd::{Stop, serve};
 use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::gate::{Gate, Moment};
 use rustix::process::Pid;
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn deck(desk: &Desk, cards: u32, first: u32, words: &str) -> Vec<String> {
     let cards = make_deck(&desk.path().join("deck"), cards, words, first).expect("a deck");

@@ -11,6 +11,8 @@ profile = "jcop4-scp03"           # what kind of card it is, in your words
 # aid = "A000000151000000"        # the application to select first; left out: the issuer security domain
 # level = "33"                    # security level of all sessions; left out: the highest that a card offers
 # bare = false                    # true for cards that take key data without the length byte
+# verify = "session"              # "reset": the card is reset then, and proves its new keys in one more session
+# readers = ["pcsc:ACS"]          # where cards are put in, one or more; --on says otherwise
 
 # The keys that the cards get.
 [target]

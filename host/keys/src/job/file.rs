@@ -1,7 +1,9 @@
 //! The form of a job's file, and how it becomes a [`Job`].
 
 use super::rules::{self, DataLines, Place};
-use super::{Cards, Data, Delivery, Job, JobError, LifeCycle, MAX_LEN, PATH_MAX, PROFILE_MAX, Stop, Target};
+use super::{
+    Cards, Data, Delivery, Job, JobError, LifeCycle, MAX_LEN, PATH_MAX, PROFILE_MAX, READERS_MAX, Stop, Target, Verify,
+};
 use crate::approval::{one_line, reason};
 use crate::keyref::{KeyRef, Name, parse_byte};
 use cardwright_proto::gp::key::Kvn;
@@ -32,6 +34,8 @@ struct Written {
     level: Option<Spanned<String>>,
     #[serde(default)]
     bare: bool,
+    verify: Option<Spanned<String>>,
+    readers: Option<Spanned<Vec<String>>>,
     target: WrittenTarget,
     delivery: Vec<WrittenDelivery>,
     data: Option<WrittenData>,
@@ -103,6 +107,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Job, JobError> {
         target,
         data,
         finish: written.finish.map(|finish| text.finish(&finish)).transpose()?,
+        verify: written.verify.map(|verify| text.verify(&verify)).transpose()?.unwrap_or_default(),
+        readers: written.readers.map(|readers| text.readers(readers)).transpose()?.unwrap_or_default(),
         stop: written.stop.map(|stop| text.stop(&stop)).transpose()?.unwrap_or_default(),
     };
     rules::check(&job, &rules::Lines { target: target_line, deliveries: places, data: data_lines })?;
@@ -244,6 +250,20 @@ impl Text<'_> {
 
     fn finish(&self, finish: &Finish) -> Result<LifeCycle, JobError> {
         self.word(&finish.state, "`state` is \"op-ready\", \"initialized\" or \"secured\"")
+    }
+
+    fn verify(&self, member: &Spanned<String>) -> Result<Verify, JobError> {
+        self.word(member, "`verify` is \"session\" or \"reset\"")
+    }
+
+    fn readers(&self, member: Spanned<Vec<String>>) -> Result<Vec<String>, JobError> {
+        let all = member.get_ref();
+        let reader = |text: &String| (1..=PATH_MAX).contains(&text.len()) && one_line(text);
+        if (1..=READERS_MAX).contains(&all.len()) && all.iter().all(reader) {
+            Ok(member.into_inner())
+        } else {
+            self.unfit(&member, "`readers` is a list of 1 to 64 readers, each one line of 1 to 4096 bytes")
+        }
     }
 
     fn stop(&self, written: &WrittenStop) -> Result<Stop, JobError> {

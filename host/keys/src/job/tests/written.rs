@@ -2,7 +2,7 @@
 
 use super::{line, with};
 use crate::approval::one_line;
-use crate::job::{Cards, Data, Delivery, Domain, EXAMPLE, Job, LifeCycle, Stop, Target};
+use crate::job::{Cards, Data, Delivery, Domain, EXAMPLE, Job, LifeCycle, Stop, Target, Verify};
 use crate::keyref::{KeyRef, Scheme, Source};
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::gp::put_key::BlockForm;
@@ -41,10 +41,13 @@ fn all_that_can_be_left_out() {
     }
     assert_eq!(with("# aid", "aid").unwrap().aid, [0xA0, 0, 0, 1, 0x51, 0, 0, 0]);
     assert_eq!(with("# level", "level").unwrap().level, Some(SecurityLevel::FULL));
+    assert_eq!(with("# verify = \"session\"", "verify = \"reset\"").unwrap().verify, Verify::Reset);
+    assert_eq!(with("# readers", "readers").unwrap().readers, ["pcsc:ACS"]);
     assert_eq!(with("# bare = false", "bare = true").unwrap().form, BlockForm::Bare);
     let short = EXAMPLE.split("\n[data]\n").next().unwrap();
     let job = Job::parse(short.as_bytes()).unwrap();
     assert_eq!((job.data, job.finish, job.stop), (None, None, Stop::default()));
+    assert_eq!((job.verify, job.readers), (Verify::Session, Vec::new()));
     for kvn in ["48", "0x30", "\"48\"", "\"0X30\""] {
         assert_eq!(with("\"0x30\"", kvn).unwrap().target.kvn.byte(), 0x30, "{kvn}");
     }
@@ -108,12 +111,33 @@ fn job() -> impl Strategy<Value = Job> {
         let form = sample::select(&[BlockForm::WithLength, BlockForm::Bare][..]);
         let finish = option::of(sample::select(&LifeCycle::ALL[..]));
         let stop = (1_u32.., 1..=100_u8).prop_map(|(in_row, percent)| Stop { in_row, percent });
+        let how = (sample::select(&Verify::ALL[..]), vec(text(200), 0..=4));
         let people = (name(), name(), text(100));
         let cards = (deliveries(domain), target(domain), data);
-        (people, cards, (aid, level, form, finish, stop)).prop_map(
-            move |((name, issuer, profile), (deliveries, target, data), (aid, level, form, finish, stop))| {
+        (people, cards, (aid, level, form, finish, stop), how).prop_map(
+            move |(
+                (name, issuer, profile),
+                (deliveries, target, data),
+                (aid, level, form, finish, stop),
+                (verify, readers),
+            )| {
                 let (name, issuer) = (name.parse().unwrap(), issuer.parse().unwrap());
-                Job { name, issuer, domain, profile, aid, level, form, deliveries, target, data, finish, stop }
+                Job {
+                    name,
+                    issuer,
+                    domain,
+                    profile,
+                    aid,
+                    level,
+                    form,
+                    deliveries,
+                    target,
+                    data,
+                    finish,
+                    verify,
+                    readers,
+                    stop,
+                }
             },
         )
     })
@@ -132,6 +156,11 @@ fn write(job: &Job) -> String {
         out += &format!("level = \"{:02x}\"\n", level.byte());
     }
     out += &format!("bare = {}\n", job.form == BlockForm::Bare);
+    out += &format!("verify = \"{}\"\n", job.verify);
+    if !job.readers.is_empty() {
+        let readers: Vec<_> = job.readers.iter().map(|reader| string(reader)).collect();
+        out += &format!("readers = [{}]\n", readers.join(", "));
+    }
     let Target { key, kvn, replace, retire } = &job.target;
     out += &format!("[target]\nkey = {}\nkvn = {kvn}\n", string(&key.to_string()));
     out += &format!("replace = {replace}\nretire = {retire}\n");

@@ -47,9 +47,9 @@ pub(crate) struct BatchPlanArgs {
     /// Print a commented job to begin with
     #[arg(long, conflicts_with = "job")]
     pub(crate) example: bool,
-    /// Readers, for the estimate of the time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub(crate) readers: u32,
+    /// Readers, for the estimate of the time [default: those that the job names, or 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) readers: Option<u32>,
     /// Milliseconds that a card takes for one APDU, in place of what real cards take
     #[arg(long, value_name = "MS")]
     pub(crate) apdu: Option<u32>,
@@ -60,7 +60,7 @@ pub(crate) struct BatchRunArgs {
     /// The job: a TOML file
     #[arg(value_name = "JOB.toml")]
     pub(crate) job: PathBuf,
-    /// A reader; may be given again. Left out: the one of --reader. sim:deck=DIR is a directory of simulated cards
+    /// A reader; may be given again. Left out: the job's, or the one of --reader. sim:deck=DIR is a directory of simulated cards
     #[arg(long, value_name = "URI")]
     pub(crate) on: Vec<String>,
     /// Open each reader so many times, for decks of simulated cards

@@ -9,7 +9,7 @@ use crate::{card_keys, output, registers, setup};
 use cardwright::batch::Contents;
 use cardwright::rotate::{KeptKey, Request, check};
 use cardwright_hsm::Keyring;
-use cardwright_keys::job::{Cards, EXAMPLE, Job, LifeCycle};
+use cardwright_keys::job::{Cards, EXAMPLE, Job, LifeCycle, Verify};
 use cardwright_keys::key::Algorithm;
 use cardwright_keys::keyref::{KeyRef, Source};
 use cardwright_keys::lifecycle::Use;
@@ -136,7 +136,7 @@ impl Plan {
             undone: undone(job),
             cards: loaded.cards(),
             milliseconds,
-            readers: args.readers,
+            readers: args.readers.unwrap_or_else(|| u32::try_from(job.readers.len()).unwrap_or(u32::MAX).max(1)),
         })
     }
 
@@ -260,6 +260,14 @@ fn steps(job: &Job, names_chips: bool) -> Vec<PlainStep> {
         step("84 82 [level] 00 [host cryptogram, MAC]".to_owned(), 20),
         step("84 CA 9F 7F".to_owned(), 18),
     ]);
+    if job.verify == Verify::Reset {
+        steps.extend([
+            step(format!("00 A4 04 00 {}, after a reset", hex::encode_upper(&job.aid)), 31),
+            step(format!("80 50 {target:02X} 00 [host challenge]"), 62),
+            step("84 82 [level] 00 [host cryptogram, MAC]".to_owned(), 20),
+            step("84 CA 9F 7F".to_owned(), 18),
+        ]);
+    }
     if job.data.is_some() {
         steps.push(step("84 E2 [block] [number] [data groupings, blanked]; as many as it takes".to_owned(), 100));
     }

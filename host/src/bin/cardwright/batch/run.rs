@@ -75,13 +75,13 @@ struct Done {
 fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failure> {
     let ready = ready(settings, &args.job)?;
     if args.dry_run {
-        let plan = BatchPlanArgs { job: None, example: false, readers: 1, apdu: None };
+        let plan = BatchPlanArgs { job: None, example: false, readers: None, apdu: None };
         let plan = Plan::new(&ready, &plan)?;
         let shown = if settings.json { output::json(&plan.json()) } else { output::text(&plan.text()) };
         return shown.map(|()| None);
     }
     let place = Place::new(settings, args);
-    let feeders = open_readers(settings, args)?;
+    let feeders = open_readers(settings, args, &ready.loaded.job.readers)?;
     let mut registry = registers::open_registry(settings)?;
     let mut audit = registers::open_audit(settings)?;
     let entry = ready.loaded.register(&mut registry, Os.now(), &place.operator)?;
@@ -165,10 +165,11 @@ fn sealing_key<'v>(loaded: &Loaded, vault: &'v cardwright_hsm::Keyring) -> Resul
     Ok(key.map(|key| vault.material(key, (Purpose::Enc, Some(Algorithm::Aes)))).transpose()?)
 }
 
-fn open_readers(settings: &Settings, args: &BatchRunArgs) -> Result<Vec<Box<dyn Feeder>>, Failure> {
-    let uris: Vec<&str> = match &args.on[..] {
-        [] => vec![settings.reader.as_deref().ok_or(Failure::NoReader)?],
-        on => on.iter().map(String::as_str).collect(),
+/// Those of the command line; else those of the job; else the one of the settings.
+fn open_readers(settings: &Settings, args: &BatchRunArgs, job: &[String]) -> Result<Vec<Box<dyn Feeder>>, Failure> {
+    let uris: Vec<&str> = match (&args.on[..], job) {
+        ([], []) => vec![settings.reader.as_deref().ok_or(Failure::NoReader)?],
+        ([], uris) | (uris, _) => uris.iter().map(String::as_str).collect(),
     };
     let listening = |port| eprintln!("virtual cards can dial in at 127.0.0.1:{port}");
     let options = OpenOptions { time_limit: settings.time_limit, wait: settings.wait, listening };
