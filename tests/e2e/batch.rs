@@ -183,17 +183,7 @@ impl<C> Book<C> {
 }
 
 impl<C: SmartCard> SmartCard for Book<C> {
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
+    cardwright_tests::powered_as!(card);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         self.card.process(command, response)?;

@@ -2,6 +2,24 @@
 
 use cardwright_link::{LinkError, Lost, SmartCard, Torn, Transport};
 
+/// Power and ATR of a [`SmartCard`] that is another one, in this field, with a difference.
+#[macro_export]
+macro_rules! powered_as {
+    ($card:tt) => {
+        fn power_on(&mut self) {
+            self.$card.power_on();
+        }
+
+        fn power_off(&mut self) {
+            self.$card.power_off();
+        }
+
+        fn atr(&self) -> &[u8] {
+            self.$card.atr()
+        }
+    };
+}
+
 /// Gets the command, and the card's answer to change.
 type Alter = Box<dyn FnMut(&[u8], &mut Vec<u8>) + Send>;
 
@@ -30,17 +48,7 @@ impl<C> std::fmt::Debug for Altered<C> {
 }
 
 impl<C: SmartCard> SmartCard for Altered<C> {
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
+    crate::powered_as!(card);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         self.card.process(command, response)?;

@@ -64,17 +64,7 @@ fn kill(program: Pid) {
 }
 
 impl<C: SmartCard> SmartCard for Gate<C> {
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
+    crate::powered_as!(card);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         let now = self.kill.take_if(|(n, ..)| *n == self.seen.len());

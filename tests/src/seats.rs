@@ -108,17 +108,7 @@ impl Seated<'_> {
 }
 
 impl SmartCard for Seated<'_> {
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
+    crate::powered_as!(card);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         self.card.process(command, response)?;

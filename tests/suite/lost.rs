@@ -44,17 +44,7 @@ impl SmartCard for Java {
 struct Silent<'c, C>(&'c mut C);
 
 impl<C: SmartCard> SmartCard for Silent<'_, C> {
-    fn power_on(&mut self) {
-        self.0.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.0.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.0.atr()
-    }
+    cardwright_tests::powered_as!(0);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         self.0.process(command, response)?;

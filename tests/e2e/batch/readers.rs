@@ -218,17 +218,7 @@ struct Pulled<'c> {
 }
 
 impl SmartCard for Pulled<'_> {
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
+    cardwright_tests::powered_as!(card);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         let now = self.plan.take_if(|(at, _)| *at == self.seen).map(|(_, moment)| moment);

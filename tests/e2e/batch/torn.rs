@@ -66,17 +66,7 @@ struct Ruined {
 }
 
 impl SmartCard for Ruined {
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
+    cardwright_tests::powered_as!(card);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         if command.get(1) == Some(&PUT_KEY)

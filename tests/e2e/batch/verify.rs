@@ -15,10 +15,13 @@ fn with(members: &str, text: &str) -> String {
     text.replace("[target]", &format!("{members}[target]"))
 }
 
-/// What the card does at a reset while it has new keys, or on a command.
+/// Commands of a counted card, up to the proof in the session under its new keys.
+const FLOW: usize = 8;
+
+/// What is wrong with a card.
 #[derive(Clone, Copy, PartialEq)]
 enum Weakness {
-    /// It forgets them.
+    /// It has forgotten its new keys when they have been proved.
     Forgets,
     /// It is gone before the command of that number, from 0; once.
     Lost(usize),
@@ -37,25 +40,16 @@ impl Weak {
 }
 
 impl SmartCard for Weak {
-    fn power_on(&mut self) {
-        if self.weakness == Some(Weakness::Forgets) && self.card.done(PUT_KEY) == 1 {
-            self.card.card = blank(1).0;
-        }
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
+    cardwright_tests::powered_as!(card);
 
     fn process(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), Torn> {
         if self.weakness == Some(Weakness::Lost(self.seen)) {
             self.weakness = None;
             return Err(Torn);
+        }
+        if self.weakness == Some(Weakness::Forgets) && self.seen == FLOW {
+            self.card.card = blank(1).0;
+            self.power_on();
         }
         self.seen += 1;
         self.card.process(command, response)
@@ -85,7 +79,7 @@ fn a_card_that_forgets_its_keys() {
 
 #[test]
 fn lost_while_it_is_verified() {
-    for lost in 8..12 {
+    for lost in FLOW..FLOW + 4 {
         let desk = desk(&with(RESET, &job(1, "")));
         let mut chip = Weak::new(Weakness::Lost(lost));
         let outcome = super::together(&desk, &RUN, &mut [&mut chip]);
