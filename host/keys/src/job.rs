@@ -17,13 +17,11 @@ pub use example::EXAMPLE;
 pub use state::{Domain, EDGES, Fate, NoEdge, RecordState, Step, after};
 
 use crate::keyref::{KeyRef, KeyRefError, Name};
-use crate::vault::UnknownWord;
+use crate::words::words;
 use cardwright_proto::gp::key::Kvn;
 use cardwright_proto::gp::put_key::BlockForm;
 use cardwright_proto::scp::SecurityLevel;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// The most bytes of a job's file.
 pub const MAX_LEN: usize = 1024 * 1024;
@@ -331,20 +329,7 @@ impl LifeCycle {
     }
 }
 
-impl fmt::Display for LifeCycle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for LifeCycle {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let found = Self::ALL.into_iter().find(|state| state.name() == text);
-        found.ok_or(UnknownWord("a card ends op-ready, initialized or secured"))
-    }
-}
+words!(LifeCycle, "a card ends op-ready, initialized or secured");
 
 impl Verify {
     /// Both.
@@ -360,20 +345,7 @@ impl Verify {
     }
 }
 
-impl fmt::Display for Verify {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Verify {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let found = Self::ALL.into_iter().find(|verify| verify.name() == text);
-        found.ok_or(UnknownWord("keys are verified by session or reset"))
-    }
-}
+words!(Verify, "keys are verified by session or reset");
 
 #[cfg(test)]
 mod tests;

@@ -28,3 +28,4 @@ pub mod share;
 pub mod vault;
 #[cfg(test)]
 mod vectors;
+mod words;

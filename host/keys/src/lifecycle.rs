@@ -12,8 +12,8 @@ pub use period::{Cryptoperiod, Period, Times, Whose};
 pub use warden::{Unguarded, Warden, WardenError};
 
 pub use crate::vault::UnknownWord;
+use crate::words::words;
 use std::fmt;
-use std::str::FromStr;
 
 /// Where a key is in its life (SP 800-57 Part 1, 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,19 +94,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for State {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|state| state.name() == text).ok_or(UnknownWord("no state of a key"))
-    }
-}
+words!(State, "no state of a key");
 
 impl fmt::Display for Use {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,19 +198,7 @@ impl Act {
     }
 }
 
-impl fmt::Display for Act {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Act {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|act| act.name() == text).ok_or(UnknownWord("no operation on a key's life"))
-    }
-}
+words!(Act, "no operation on a key's life");
 
 /// What a person is trusted with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -253,20 +229,7 @@ impl Role {
     }
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Role {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let found = Self::ALL.into_iter().find(|role| role.name() == text);
-        found.ok_or(UnknownWord("roles are key-manager, custodian, card-manager and incident-responder"))
-    }
-}
+words!(Role, "roles are key-manager, custodian, card-manager and incident-responder");
 
 /// One allowed move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,13 +8,13 @@ use crate::approval::Operation;
 use crate::key::{Algorithm, KeyMaterial, SecretKey};
 use crate::keyref::{KeyRef, Name};
 use crate::lifecycle::{Use, WardenError};
+use crate::words::words;
 use cardwright_proto::block::KeyLength;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_proto::gp::put_key::{BlockForm, KeyBlock};
 use cardwright_proto::scp::kdf::Context;
 use cardwright_proto::scp::{Mode, SessionCipher, Token};
 use std::fmt;
-use std::str::FromStr;
 
 /// What never leaves a vault, the least first. Reports repeat it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -208,25 +208,12 @@ impl Purpose {
     }
 }
 
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A word that stands for nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnknownWord(pub(crate) &'static str);
 
-impl FromStr for Purpose {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let found = Self::ALL.into_iter().find(|purpose| purpose.name() == text);
-        found.ok_or(UnknownWord("purposes are master, card, enc, mac and dek"))
-    }
-}
+words!(Purpose, "purposes are master, card, enc, mac and dek");
 
 /// Cipher and length of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -279,20 +266,7 @@ impl KeyType {
     }
 }
 
-impl fmt::Display for KeyType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for KeyType {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let found = Self::ALL.into_iter().find(|key_type| key_type.name() == text);
-        found.ok_or(UnknownWord("key types are aes128, aes192, aes256, 3des2 and 3des3"))
-    }
-}
+words!(KeyType, "key types are aes128, aes192, aes256, 3des2 and 3des3");
 
 /// A key as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

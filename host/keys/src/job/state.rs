@@ -2,9 +2,7 @@
 //!
 //! [`EDGES`] is the only place that says which moves of a record there are.
 
-use crate::vault::UnknownWord;
-use std::fmt;
-use std::str::FromStr;
+use crate::words::words;
 
 /// Whether cards of a job are for use. Keys of one domain never serve the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,59 +215,10 @@ impl Step {
     }
 }
 
-impl fmt::Display for Domain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+words!(Domain, "domains are test and live");
 
-impl FromStr for Domain {
-    type Err = UnknownWord;
+words!(RecordState, "no state of a record");
 
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|domain| domain.name() == text).ok_or(UnknownWord("domains are test and live"))
-    }
-}
+words!(Fate, "a chip is destroyed, quarantined, returned, sample or handed-over");
 
-impl fmt::Display for RecordState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for RecordState {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|state| state.name() == text).ok_or(UnknownWord("no state of a record"))
-    }
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Fate {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let found = Self::ALL.into_iter().find(|fate| fate.name() == text);
-        found.ok_or(UnknownWord("a chip is destroyed, quarantined, returned, sample or handed-over"))
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Step {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|step| step.name() == text).ok_or(UnknownWord("no step of an attempt"))
-    }
-}
+words!(Step, "no step of an attempt");
