@@ -127,6 +127,14 @@ pub enum Error {
     /// A job cannot go on, or a card is not to be made.
     #[error(transparent)]
     Batch(Box<BatchError>),
+    /// Another card answers than a moment ago.
+    #[error("card {now} answers where card {card} did a moment ago")]
+    OtherCard {
+        /// Who answered first.
+        card: CardId,
+        /// Who answers now.
+        now: CardId,
+    },
     /// The card accepted PUT KEY and then does not prove the new keys.
     #[error("card {card} accepted the new keys and does not answer with them afterwards")]
     NotProved {

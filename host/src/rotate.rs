@@ -146,10 +146,12 @@ impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
     /// more which chip it is.
     ///
     /// # Errors
-    /// As [`Self::run`].
+    /// As [`Self::run`]; [`Error::OtherCard`] where another card answers than was met.
     pub fn run_on(mut self, request: &Request, met: Met) -> Result<(Report, Opened<'r, T, V>), Error> {
         let Met { greeting, initialized, fresh } = met;
+        let met = initialized.card().clone();
         let survey = self.survey(request, &greeting, Some((initialized, fresh)))?;
+        same_card(&met, &survey.change.card)?;
         let changed = self.change(request, &greeting, survey)?;
         let Self { card, vault, books, choices, .. } = self;
         prove(card, vault, books, choices, changed, Exchange::Chip)
@@ -403,6 +405,14 @@ impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
         }
         Ok((initialized, candidate))
     }
+}
+
+/// Whoever answers now is whoever answered before.
+///
+/// # Errors
+/// [`Error::OtherCard`]
+pub(crate) fn same_card(before: &CardId, now: &CardId) -> Result<(), Error> {
+    if before == now { Ok(()) } else { Err(Error::OtherCard { card: before.clone(), now: now.clone() }) }
 }
 
 /// What can be refused before any card is there.

@@ -20,6 +20,13 @@ impl CardId {
         Self(chip.map_or(kdd.clone(), |chip| format!("{kdd}-{}", hex::encode_upper(chip))))
     }
 
+    /// The KDD's 10 bytes; `None` where it is no name of a card.
+    #[must_use]
+    pub fn kdd(&self) -> Option<[u8; 10]> {
+        let mut kdd = [0; 10];
+        hex::decode_to_slice(self.0.get(..20)?, &mut kdd).ok().map(|()| kdd)
+    }
+
     /// The chip's 12 bytes; `None` where the name is the KDD alone.
     #[must_use]
     pub fn chip(&self) -> Option<[u8; 12]> {

@@ -37,6 +37,12 @@ pub trait Feeder: Send {
     fn name(&self) -> &str;
 }
 
+/// Whether it can be the URI of a reader at all.
+#[must_use]
+pub fn is_reader(uri: &str) -> bool {
+    uri.parse::<Uri>().is_ok()
+}
+
 /// Opens a reader for many cards. It waits for none of them yet.
 ///
 /// Readers of one deck that are open at the same time share it: each card goes through one of them. So all of them

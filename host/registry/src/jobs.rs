@@ -76,7 +76,7 @@ pub trait Jobs {
     fn record_of(&self, job: JobId, card: &CardId) -> Result<Option<RecordEntry>, RegistryError>;
 
     /// The card that the job's lists name with this KDD and its chip; `None` where none begins so, or several do, or the
-    /// one that does is named by its KDD alone.
+    /// one that does is named by its KDD alone, or a card with another chip and this KDD is on record.
     ///
     /// # Errors
     /// [`RegistryError`]

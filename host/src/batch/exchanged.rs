@@ -119,7 +119,10 @@ impl<T: Transport> Transport for Exchanged<T> {
     }
 
     fn reset(&mut self) -> Result<(), LinkError> {
-        self.link.reset()
+        let began = Instant::now();
+        let reset = self.link.reset();
+        self.busy += began.elapsed();
+        reset
     }
 
     fn atr(&self) -> &[u8] {

@@ -11,7 +11,6 @@ use crate::world::{Clock, Entropy};
 use cardwright_hsm::scrub_stack;
 use cardwright_keys::audit::{AuditSink, Event};
 use cardwright_keys::job::{RecordState, Step};
-use cardwright_keys::journal::CardId;
 use cardwright_keys::vault::Vault;
 use cardwright_link::LinkError;
 use cardwright_link::feeder::Feeder;
@@ -334,7 +333,7 @@ impl<V: Vault + Sync, E: Entropy + Clone + Sync> Shared<'_, V, E> {
                 done = record.number;
                 let delivery = usize::try_from(record.delivery).ok().and_then(|at| self.station.terms.get(at));
                 if let (Some(card), Some(request)) = (record.expected, delivery)
-                    && let Some(kdd) = kdd(&card)
+                    && let Some(kdd) = card.kdd()
                 {
                     drop(ahead.prepare(request, &kdd));
                 }
@@ -382,12 +381,6 @@ impl<V: Vault + Sync, E: Entropy + Clone + Sync> Shared<'_, V, E> {
             other => Ok(other?),
         }
     }
-}
-
-/// The first 10 bytes of a card's name.
-fn kdd(card: &CardId) -> Option<[u8; 10]> {
-    let mut kdd = [0; 10];
-    hex::decode_to_slice(card.0.get(..20)?, &mut kdd).ok().map(|()| kdd)
 }
 
 /// Made part of its caller, the work would leave copies in a frame that is still alive when the stack is wiped.

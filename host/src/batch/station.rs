@@ -13,12 +13,12 @@ use crate::books::Books;
 use crate::card::Card;
 use crate::error::Error;
 use crate::identify::{Greeting, chip, greet, greet_unnamed};
-use crate::rotate::{Met, Proof, Report, Request, Rotation, not_there};
+use crate::rotate::{Met, Proof, Report, Request, Rotation, not_there, same_card};
 use crate::session::{Choices, Initialized, initialize};
 use crate::world::{Clock, Entropy};
 use cardwright_keys::audit::Event;
 use cardwright_keys::job::{Job, RecordState, Step, Verify};
-use cardwright_keys::journal::CardId;
+use cardwright_keys::journal::{CardId, Change, Journal as _, Outcome::Loaded, Record};
 use cardwright_keys::vault::Vault;
 use cardwright_link::Transport;
 use cardwright_proto::gp::key::{Kcv, Kvn};
@@ -172,6 +172,26 @@ impl<V: Vault> Station<'_, V> {
         Rotation { card, vault: self.vault, books, entropy, choices: &self.choices }
     }
 
+    /// Before anything else goes to the card: it proved the new Key-ENC as well, and what it says of itself in the session is
+    /// what it said before, or another card answers. That one has the keys then, and is on record with them, too.
+    fn proved<R: Registry + Jobs>(&self, desk: &Desk<R>, report: &Report) -> Result<(), Error> {
+        let card = &report.change.card;
+        if !matches!(report.proofs.enc, Proof::Proved(_)) {
+            return Err(Error::NotProved { card: card.clone() });
+        }
+        let (Some(known), Some((kdd, _))) = (card.chip(), card.0.split_once('-')) else { return Ok(()) };
+        if report.chip == Some(known) {
+            return Ok(());
+        }
+        let told = report.chip.map(|chip| CardId(format!("{kdd}-{}", hex::encode_upper(chip))));
+        if let Some(told) = &told {
+            let change = Change { card: told.clone(), ..report.change.clone() };
+            let mut journal = desk;
+            journal.append(&[Record::Ended { change, outcome: Loaded }], self.at())?;
+        }
+        Err(BatchError::OtherChip { card: card.clone(), told }.into())
+    }
+
     fn at(&self) -> u64 {
         self.clock.now()
     }
@@ -191,12 +211,12 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
             let (mut report, mut opened) =
                 station.rotation(&mut self.card, &mut books, entropy).run_on(request, met)?;
             self.keys = true;
-            proved(&report)?;
+            station.proved(self.desk, &report)?;
             if station.job.verify == Verify::Reset {
                 drop(opened);
                 let rotation = station.rotation(&mut self.card, &mut books, entropy);
                 (report, opened) = rotation.prove_again(request, report)?;
-                proved(&report)?;
+                station.proved(self.desk, &report)?;
             }
             contents::carry_out(station, self.desk, admitted, &mut opened.session, &mut self.step)?;
             report
@@ -225,6 +245,7 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
         let chip = chip(&mut self.card)?;
         let met = self.admit(Greeting { chip, ..greeting }, initialized.of_chip(chip))?;
         let initialized = self.initialize(entropy, &met.greeting)?;
+        same_card(met.initialized.card(), initialized.card())?;
         Ok(Met { initialized, ..met })
     }
 
@@ -310,7 +331,7 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
             _ if unsettled => RecordState::Unknown,
             Error::Link { .. } if self.keys => RecordState::Unknown,
             // Nothing was sent that changes the card.
-            Error::Link { .. } | Error::NoMatch { .. } => RecordState::Pending,
+            Error::Link { .. } | Error::NoMatch { .. } if !self.keys => RecordState::Pending,
             _ => RecordState::Rejected,
         };
         let reason = reason(&error);
@@ -362,23 +383,6 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
     fn tell(&self, what: &str, card: &CardId, detail: String) {
         let (at, subject) = (self.station.at(), card.0.clone());
         self.desk.tell(Event { at, what: what.to_owned(), subject, detail });
-    }
-}
-
-/// Before anything else goes to the card: it proved the new Key-ENC as well, and what it says of itself in the session is
-/// what it said before, or another card answers.
-fn proved(report: &Report) -> Result<(), Error> {
-    let card = &report.change.card;
-    if !matches!(report.proofs.enc, Proof::Proved(_)) {
-        return Err(Error::NotProved { card: card.clone() });
-    }
-    let (Some(known), Some((kdd, _))) = (card.chip(), card.0.split_once('-')) else { return Ok(()) };
-    match report.chip {
-        Some(chip) if chip == known => Ok(()),
-        told => {
-            let told = told.map(|chip| CardId(format!("{kdd}-{}", hex::encode_upper(chip))));
-            Err(BatchError::OtherChip { card: card.clone(), told }.into())
-        }
     }
 }
 

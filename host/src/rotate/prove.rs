@@ -6,10 +6,9 @@ use crate::books::Books;
 use crate::card::Card;
 use crate::error::Error;
 use crate::identify::{Greeting, greet_unnamed};
-use crate::session::{Candidate, Choices, Initialized, Opened, open_greeted};
+use crate::session::{Candidate, Choices, Initialized, Opened};
 use crate::world::Entropy;
 use cardwright_keys::journal::{Change, Outcome, Record};
-use cardwright_keys::keyref::KeyRef;
 use cardwright_keys::vault::{Custody, Vault};
 use cardwright_link::Transport;
 use cardwright_proto::gp::key::{Kcv, KeySet};
@@ -57,6 +56,34 @@ pub(super) struct Changed<V: Vault> {
     pub(super) dek: Proof,
 }
 
+/// A session under the new keys, with what the card showed in it.
+struct Shown<'c, T, V: Vault> {
+    opened: Opened<'c, T, V>,
+    level: SecurityLevel,
+    enc: Proof,
+    chip: Option<[u8; 12]>,
+}
+
+/// Opens the session, and has an encrypted exchange in it.
+fn show<'c, T: Transport, V: Vault>(
+    card: &'c mut Card<T>,
+    books: &mut Books<'_>,
+    choices: &Choices,
+    (initialized, new): (Initialized, Candidate<V>),
+    exchange: Exchange,
+) -> Result<Shown<'c, T, V>, Error> {
+    let key_enc = new.matched.key_enc;
+    let mut opened = initialized.open(card, new, choices, books, (&[], &[]))?;
+    let level = opened.session.level().ok_or(Error::SessionOver)?;
+    let (proof, chip) = exchange.carry_out(&mut opened.session)?;
+    let enc = match (proof, key_enc) {
+        (Proof::Proved(how), _) => Proof::Proved(how),
+        (_, Some(true)) => Proof::Proved("the pseudo-random challenge"),
+        (other, _) => other,
+    };
+    Ok(Shown { opened, level, enc, chip })
+}
+
 /// A session under the new keys, one encrypted exchange in it, and the end of the change.
 pub(super) fn prove<'c, T: Transport, V: Vault>(
     card: &'c mut Card<T>,
@@ -67,15 +94,8 @@ pub(super) fn prove<'c, T: Transport, V: Vault>(
     exchange: Exchange,
 ) -> Result<(Report, Opened<'c, T, V>), Error> {
     let Changed { initialized, new, change, path, dek } = changed;
-    let (kcvs, key_enc) = (new.kcvs, new.matched.key_enc);
-    let mut opened = initialized.open(card, new, choices, books, (&[], &[]))?;
-    let level = opened.session.level().ok_or(Error::SessionOver)?;
-    let (proof, chip) = exchange.carry_out(&mut opened.session)?;
-    let enc = match (proof, key_enc) {
-        (Proof::Proved(how), _) => Proof::Proved(how),
-        (_, Some(true)) => Proof::Proved("the pseudo-random challenge"),
-        (other, _) => other,
-    };
+    let kcvs = new.kcvs;
+    let Shown { opened, level, enc, chip } = show(card, books, choices, (initialized, new), exchange)?;
     let (custody, first_sight) = (vault.custody(&opened.keys), opened.first_sight);
     let proofs = KeySet { enc, mac: Proof::Proved("the card cryptogram"), dek };
     if path != Path::AlreadyThere {
@@ -85,20 +105,18 @@ pub(super) fn prove<'c, T: Transport, V: Vault>(
 }
 
 impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
-    /// A reset of the card, and the same proof in a session of its own: the card keeps the keys that it was given. That one
-    /// stays open; the report has what the card said in it.
+    /// A reset of the card, and the same proof in a session of its own: the card keeps the keys that it was given. That
+    /// session stays open; the report has what the card showed in it.
     ///
     /// # Errors
-    /// As [`crate::session::open`]; [`Error::NoMatch`] where the card has other keys than before.
-    pub fn prove_again(self, request: &Request, report: Report) -> Result<(Report, Opened<'r, T, V>), Error> {
-        let Self { card, vault, books, entropy, choices } = self;
-        card.reset()?;
-        let greeting = Greeting { chip: report.change.card.chip(), ..greet_unnamed(card, &choices.aid)? };
-        let key = KeyRef { kvn: Some(request.target), ..request.new.key().clone() };
-        let mut opened = open_greeted(card, entropy, (vault, &key), choices, books, &greeting)?;
-        let level = opened.session.level().ok_or(Error::SessionOver)?;
-        let (proof, chip) = Exchange::Chip.carry_out(&mut opened.session)?;
-        let enc = if matches!(proof, Proof::Proved(_)) { proof } else { report.proofs.enc };
+    /// [`Error::NotProved`] where another card answers, or one with other keys; as [`crate::session::open`].
+    pub fn prove_again(mut self, request: &Request, report: Report) -> Result<(Report, Opened<'r, T, V>), Error> {
+        self.card.reset()?;
+        let chip = report.change.card.chip();
+        let greeting = Greeting { chip, ..greet_unnamed(self.card, &self.choices.aid)? };
+        let answered = self.under_new_keys(request, &report.change, &greeting)?;
+        let Self { card, books, choices, .. } = self;
+        let Shown { opened, level, enc, chip } = show(card, books, choices, answered, Exchange::Chip)?;
         let proofs = KeySet { enc, ..report.proofs };
         Ok((Report { proofs, level, chip, ..report }, opened))
     }

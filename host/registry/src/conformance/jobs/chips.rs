@@ -1,6 +1,7 @@
 //! Chips that are taken up: each once, and the right one.
 
 use super::{add, again, attempt, claim, conflict, counted, fate, listed, made, record, step, write};
+use crate::CardEntry;
 use crate::RegistryError;
 use crate::conformance::{Open, card, set, sound};
 use crate::jobs::{Facts, JobAnswer, JobWrite, NewAttempt};
@@ -67,6 +68,9 @@ pub(in crate::conformance) fn by_kdd(make: &dyn Fn() -> Open) {
     let named = |number| registry.listed(job, &[number; 10]).unwrap();
     assert_eq!(named(3), Some(kdd(3, Some(7))));
     assert_eq!((named(1), named(2), named(4)), (None, None, None), "no chip, two cards, none");
+    let stranger = CardEntry { card: kdd(3, Some(8)), profile: None, sets: Vec::new() };
+    registry.put_cards(&[stranger]).unwrap();
+    assert_eq!(registry.listed(job, &[3; 10]).unwrap(), None, "another chip has that KDD, too");
     for (wrong, of) in [(1, kdd(3, Some(7))), (2, kdd(2, Some(7))), (4, kdd(3, None)), (5, kdd(1, Some(9)))] {
         conflict(&mut *registry, job, vec![claim(wrong, of)]);
     }

@@ -160,7 +160,10 @@ pub(super) fn listed(db: &Connection, job: i64, kdd: &[u8; 10]) -> Result<Option
         found.push(card(row, 0).map_err(|wrong| wrong.at(format!("records of job {job}")))?);
         Ok(true)
     })?;
-    Ok(found.pop().filter(|card| found.is_empty() && card.chip().is_some()))
+    let Some(card) = found.pop().filter(|card| found.is_empty() && card.chip().is_some()) else { return Ok(None) };
+    let sql = "SELECT 1 FROM cards WHERE card BETWEEN ?1 AND ?2 AND card <> ?3 AND length(card) = 22 LIMIT 1";
+    let other = first(db, sql, params![kdd, last, card_bytes(&card)?], |_| Ok(()))?;
+    Ok(other.is_none().then_some(card))
 }
 
 pub(super) fn next_pending(db: &Connection, job: i64, delivery: u32) -> Result<Option<RecordEntry>, RegistryError> {

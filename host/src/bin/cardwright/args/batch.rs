@@ -60,7 +60,7 @@ pub(crate) struct BatchRunArgs {
     /// The job: a TOML file
     #[arg(value_name = "JOB.toml")]
     pub(crate) job: PathBuf,
-    /// A reader; may be given again. Left out: the job's, or the one of --reader. sim:deck=DIR is a directory of simulated cards
+    /// A reader; may be given again. Left out: the job's, or that of --reader. sim:deck=DIR is a directory of cards
     #[arg(long, value_name = "URI")]
     pub(crate) on: Vec<String>,
     /// Open each reader so many times, for decks of simulated cards

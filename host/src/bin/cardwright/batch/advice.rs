@@ -21,6 +21,8 @@ pub(crate) enum JobFailure {
     Unlisted(Name),
     #[error("{}: line {line}: the data file has no row for this card", file.display())]
     NoRow { file: PathBuf, line: u64 },
+    #[error("the job's `readers`, number {0}: it is none of pcsc:NAME-PART, vpcd:PORT and sim:deck=DIR")]
+    Reader(usize),
     #[error("there is no job `{0}`")]
     Unknown(Name),
     #[error("job `{job}` is pinned by hash, and {what} is another one since")]

@@ -12,6 +12,7 @@ use cardwright_keys::journal::CardId;
 use cardwright_keys::key::KeyMaterial;
 use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source};
 use cardwright_keys::vault::{Vault, VaultError};
+use cardwright_link::feeder::is_reader;
 use cardwright_registry::RegistryError;
 use cardwright_registry::jobs::{JobEntry, Jobs, ListError, Listed, NewDelivery, NewJob};
 use cardwright_registry::sqlite::SqliteRegistry;
@@ -30,6 +31,7 @@ pub(super) struct Loaded {
     pub(super) inputs: Vec<(String, [u8; 32])>,
     /// The list of each delivery that has one.
     lists: Vec<Option<CardList>>,
+    names_chips: bool,
     pub(super) data: Option<DataIndex>,
 }
 
@@ -69,7 +71,9 @@ impl Loaded {
         pieces.extend(inputs.iter().map(|(_, sha256)| sha256.as_slice()));
         let sha256 = sha256(&pieces);
         absolute(&mut job, base)?;
-        let loaded = Self { job, text, sha256, inputs, lists, data };
+        readers(&job)?;
+        let names_chips = names_chips(&job, &lists)?;
+        let loaded = Self { job, text, sha256, inputs, lists, names_chips, data };
         loaded.check_rows()?;
         Ok(loaded)
     }
@@ -98,8 +102,8 @@ impl Loaded {
     }
 
     /// Whether a card's KDD tells which chip it is, so that the card need not be asked before its session.
-    pub(super) fn names_chips(&self) -> bool {
-        self.lists.iter().all(|list| list.as_ref().is_some_and(CardList::names_chips))
+    pub(super) const fn names_chips(&self) -> bool {
+        self.names_chips
     }
 
     /// How many cards are to be made.
@@ -224,6 +228,31 @@ impl Loaded {
         }
         Ok(())
     }
+}
+
+/// Whether all cards are listed with their chips, and no two of them have one KDD, in whichever lists.
+fn names_chips(job: &Job, lists: &[Option<CardList>]) -> Result<bool, Failure> {
+    if !lists.iter().all(|list| list.as_ref().is_some_and(CardList::names_chips)) {
+        return Ok(false);
+    }
+    if lists.len() == 1 {
+        return Ok(true);
+    }
+    let mut all = Vec::new();
+    for (list, file) in lists.iter().flatten().zip(job.files()) {
+        for card in list.cards().map_err(input(file))? {
+            let (card, _) = card.map_err(input(file))?;
+            all.extend(card.kdd());
+        }
+    }
+    all.sort_unstable();
+    Ok(all.windows(2).all(|two| two[0] != two[1]))
+}
+
+/// The job's readers can be such.
+fn readers(job: &Job) -> Result<(), Failure> {
+    let wrong = (1..).zip(&job.readers).find(|(_, uri)| !is_reader(uri));
+    wrong.map_or(Ok(()), |(number, _)| Err(JobFailure::Reader(number).into()))
 }
 
 /// Paths of keys as they are meant from the job's directory, and wherever the program runs later.

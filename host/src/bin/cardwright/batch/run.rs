@@ -75,7 +75,10 @@ struct Done {
 fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failure> {
     let ready = ready(settings, &args.job)?;
     if args.dry_run {
-        let plan = BatchPlanArgs { job: None, example: false, readers: None, apdu: None };
+        // As many as would be opened.
+        let named = if args.on.is_empty() { ready.loaded.job.readers.len().max(1) } else { args.on.len() };
+        let readers = u32::try_from(named).ok().map(|named| named.saturating_mul(args.times));
+        let plan = BatchPlanArgs { job: None, example: false, readers, apdu: None };
         let plan = Plan::new(&ready, &plan)?;
         let shown = if settings.json { output::json(&plan.json()) } else { output::text(&plan.text()) };
         return shown.map(|()| None);
