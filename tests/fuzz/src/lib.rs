@@ -2,6 +2,7 @@
 
 mod ceremony;
 mod channel;
+mod job;
 mod vault;
 
 use cardwright::journal_file::parse_journal;
@@ -24,6 +25,7 @@ use cardwright_proto::status::StatusWord;
 use cardwright_proto::tlv::{self, Items};
 pub use ceremony::{plan, transcript};
 pub use channel::{unwrap_card, unwrap_host};
+pub use job::job_files;
 pub use vault::vault_file;
 
 /// A command is parsed, coded again, split; the same bytes, cut in pieces, are a card's answers.
@@ -204,5 +206,10 @@ mod tests {
     #[test]
     fn vault_file() {
         replay("vault_file", super::vault_file);
+    }
+
+    #[test]
+    fn job_files() {
+        replay("job_files", super::job_files);
     }
 }
