@@ -1,8 +1,13 @@
 //! Which chip a card is: a list tells it, or the card is asked; and in its session it has to be that one.
 
-use super::{Book, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry, together};
+use super::{
+    AGAIN, Book, KVN, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry, together,
+};
 use cardwright_keys::job::RecordState;
+use cardwright_keys::journal::CardId;
 use cardwright_link::VirtualCard;
+use cardwright_registry::Registry;
+use cardwright_tests::altered::Altered;
 use cardwright_tests::cli::Desk;
 
 /// As a list names its chips, and as they are counted.
@@ -95,6 +100,62 @@ fn another_chip_with_a_listed_kdd_is_rejected() {
     assert_eq!(balance(&desk).state(RecordState::Rejected), 1);
     let attempt = attempts(&registry(&desk)).remove(0);
     assert!(attempt.reason.contains(&told), "{attempt:?}");
+    let facts = registry(&desk).card(&CardId(told)).expect("an answer").expect("it is on record");
+    assert_eq!(facts.entry.sets.iter().map(|set| set.set.kvn).collect::<Vec<_>>(), [KVN], "with the keys that it got");
+}
+
+/// The card of the first job has the KDD that the second one's list has for another chip.
+#[test]
+fn a_chip_of_another_job_is_asked_and_put_aside() {
+    let desk = of_listed(&[blank(1).1], "");
+    made(&desk, blank(1).0);
+    let text = std::fs::read_to_string(desk.path().join("job.toml")).expect("a job");
+    put(&desk, "job.toml", text.replace("\"trial\"", "\"second\"").replace("box.csv", "more.csv"));
+    let listed = |serial: usize| format!("{}{}", &blank(1).1[..20], &blank(serial).1[20..]);
+    put(&desk, "more.csv", format!("card\n{}\n", listed(9)));
+    let mut chips = [1, 9].map(|serial| {
+        let profile = format!("kdd={},serial={serial:08X}", &blank(1).1[..20]);
+        Book::new(VirtualCard::from_profile(&profile).expect("a card"))
+    });
+    let [made, meant] = &mut chips;
+    let run = together(&desk, &RUN, &mut [made, meant]).expect(0);
+    assert!(run.stderr.contains("no delivery of the job expects this card"), "{run:#?}");
+    assert_eq!(chips[0].sent(), [0xA4, 0x50, 0xCA]);
+    assert_eq!(chips[1].sent()[..4], [0xA4, 0x50, 0xCA, 0x50], "the listed one is asked, too");
+    assert_eq!(chips[1].done(PUT_KEY), 1);
+}
+
+/// Whoever answers when the chip has been asked is whoever answered before.
+#[test]
+fn another_card_behind_the_question() {
+    let desk = of_listed(&[blank(1).1], "");
+    made(&desk, blank(1).0);
+    let (name, spare) = (blank(1).1, blank(3).1[..20].to_owned());
+    desk.run(&["batch", "reject", "trial", &name, "--reason", "scratched"]).expect(0);
+    desk.run(&["batch", "reject", "trial", &name, "--fate", "quarantined", "--reason", "broken"]).expect(0);
+    desk.run(&["batch", "remake", "trial", &name, "--spare", &spare, "--reason", "broken"]).expect(0);
+    let mut answers = 0;
+    let other = Altered::new(blank(3).0, move |command, answer| {
+        answers += usize::from(command[1] == 0x50 && answer.len() > 20);
+        if command[1] == 0x50 && answers == 2 {
+            // The public keys are those of every KDD.
+            answer[9] ^= 1;
+        }
+    });
+    let mut other = Book::new(other);
+    let run = together(&desk, &AGAIN, &mut [&mut other, &mut blank(3).0]).expect(0);
+    assert!(run.stderr.contains("did a moment ago"), "{run:#?}");
+    assert_eq!(other.sent(), [0xA4, 0x50, 0xCA, 0x50]);
+}
+
+/// Whichever list has it.
+#[test]
+fn one_kdd_in_two_lists_is_asked() {
+    let desk = of_listed(&[blank(1).1], "[[delivery]]\nname = \"more\"\nkey = \"gp-test@0xFF\"\nfile = \"more.csv\"\n");
+    put(&desk, "more.csv", format!("card\n{}\n", blank(2).1));
+    assert_eq!(planned(&desk), NAMED);
+    put(&desk, "more.csv", format!("card\n{}{}\n", &blank(1).1[..20], &blank(2).1[20..]));
+    assert_eq!(planned(&desk), ASKED);
 }
 
 /// A chip that takes a listed card's place is known by its KDD, too; the card that it takes it from is not any more.

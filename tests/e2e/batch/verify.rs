@@ -1,9 +1,10 @@
 //! What a job says of how keys are verified, and of its readers.
 
-use super::{AGAIN, Book, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry};
+use super::{Book, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry};
 use cardwright_keys::job::RecordState;
 use cardwright_link::feeder::make_deck;
 use cardwright_link::{SmartCard, Torn, VirtualCard};
+use std::collections::BTreeSet;
 
 /// A key change, and the same keys proved once more behind a reset.
 const TWICE: [u8; 11] = [0xA4, 0x50, 0x82, 0xD8, 0x50, 0x82, 0xCA, 0xA4, 0x50, 0x82, 0xCA];
@@ -28,6 +29,7 @@ enum Weakness {
 }
 
 struct Weak {
+    blank: fn() -> VirtualCard,
     card: Book<VirtualCard>,
     weakness: Option<Weakness>,
     seen: usize,
@@ -35,7 +37,11 @@ struct Weak {
 
 impl Weak {
     fn new(weakness: Weakness) -> Self {
-        Self { card: Book::new(blank(1).0), weakness: Some(weakness), seen: 0 }
+        Self::of(|| blank(1).0, weakness)
+    }
+
+    fn of(blank: fn() -> VirtualCard, weakness: Weakness) -> Self {
+        Self { blank, card: Book::new(blank()), weakness: Some(weakness), seen: 0 }
     }
 }
 
@@ -48,7 +54,7 @@ impl SmartCard for Weak {
             return Err(Torn);
         }
         if self.weakness == Some(Weakness::Forgets) && self.seen == FLOW {
-            self.card.card = blank(1).0;
+            self.card.card = (self.blank)();
             self.power_on();
         }
         self.seen += 1;
@@ -57,14 +63,27 @@ impl SmartCard for Weak {
 }
 
 #[test]
-fn once_more_behind_a_reset() {
-    let desk = of_listed(&[blank(1).1], "");
+fn once_more_behind_a_reset_and_then_all_else() {
+    let desk = of_listed(&[blank(1).1], "[data]\nfile = \"data.jsonl\"\n");
+    put(&desk, "data.jsonl", format!("{{\"card\":\"{}\",\"dgi\":{{\"0101\":\"5F1C00\"}}}}\n", blank(1).1));
     let text = std::fs::read_to_string(desk.path().join("job.toml")).expect("a job");
     put(&desk, "job.toml", with(RESET, &text));
     let mut chip = Book::new(blank(1).0);
     desk.run_with(&mut chip, &RUN).expect(0);
-    assert_eq!(chip.sent(), TWICE);
+    assert_eq!(chip.sent(), [&TWICE[..], &[0xE2]].concat());
     all_made(&desk, 1, "verified twice");
+}
+
+/// It has its old keys again, in the set that the new ones had: nobody takes it for a blank.
+#[test]
+fn a_card_that_goes_back_to_its_old_keys() {
+    let text =
+        job(1, "").replace("gp-test@0xFF", "gp-test@0x30").replace("kvn = \"0x30\"", "kvn = \"0x30\"\nreplace = true");
+    let desk = desk(&with(RESET, &text));
+    let old = || VirtualCard::from_profile("serial=00000001,kvn=0x30").expect("a card");
+    let outcome = desk.run_with(&mut Weak::of(old, Weakness::Forgets), &RUN);
+    assert_eq!(balance(&desk).state(RecordState::Rejected), 1, "{outcome:#?}");
+    assert!(outcome.stderr.contains("does not answer with them afterwards"), "{outcome:#?}");
 }
 
 /// Only the second look finds out.
@@ -109,9 +128,14 @@ fn readers_of_the_job() {
     assert_eq!(balance(&desk).accepted(), 0, "the command line goes before");
     desk.run(&RUN).expect(10);
     assert_eq!(balance(&desk).accepted(), 2);
-    let reader: Vec<_> = attempts(&registry(&desk)).into_iter().map(|one| one.card.0).collect();
-    assert_eq!(reader.len(), 2, "{reader:?}");
-    put(&desk, "job.toml", readers(&["usb:1".to_owned()]));
-    let refused = desk.run(&AGAIN);
-    assert_ne!(refused.code(), 0, "{refused:#?}");
+    let all = attempts(&registry(&desk));
+    let readers: BTreeSet<_> = all.iter().map(|one| &one.card.0[12..20]).collect();
+    assert_eq!(readers, BTreeSet::from(["00000001", "00000002"]), "of either deck one");
+}
+
+#[test]
+fn what_is_no_reader() {
+    let desk = desk(&with("readers = [\"vpcd:0\", \"evil:1\"]\n", &job(1, "")));
+    let refused = desk.run(&["batch", "plan", "job.toml"]).expect(2);
+    assert!(refused.stderr.contains("`readers`, number 2") && !refused.stderr.contains("evil"), "{refused:#?}");
 }

@@ -69,6 +69,7 @@ fn job(data: &[u8]) {
     assert!(job.aid.is_empty() || (5..=16).contains(&job.aid.len()));
     assert!(job.level.is_none_or(|level| level.c_mac()));
     assert!(job.stop.in_row >= 1 && (1..=100).contains(&job.stop.percent));
+    assert!(job.readers.len() <= 64 && job.readers.iter().all(|reader| !reader.is_empty() && one_line(reader)));
     let names: BTreeSet<_> = job.deliveries.iter().map(|delivery| &delivery.name).collect();
     assert!(!names.is_empty() && names.len() == job.deliveries.len());
     let mut counted = 0;

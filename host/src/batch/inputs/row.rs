@@ -220,7 +220,8 @@ fn cells(columns: &[Column], line: u64, text: &str) -> Result<Written, InputErro
 
 fn members(line: u64, text: &str) -> Result<Written, InputError> {
     let wrong = |byte| InputError::Json { line, byte, wanted: WANTED_MEMBERS };
-    serde_json::from_str(text).map_err(|error| wrong(error.column()))
+    // What is no object at all has column 0.
+    serde_json::from_str(text).map_err(|error| wrong(error.column().max(1)))
 }
 
 /// A member of a row, as JSON has it.
