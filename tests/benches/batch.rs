@@ -23,7 +23,7 @@ use cardwright_keys::keyref::KeyRef;
 use cardwright_link::feeder::Feeder;
 use cardwright_link::{LinkError, Transport, VirtualCard};
 use cardwright_proto::gp::put_key::BlockForm;
-use cardwright_registry::jobs::{Jobs, NewDelivery, NewJob};
+use cardwright_registry::jobs::{JobKey, Jobs, NewDelivery, NewJob};
 use cardwright_registry::sqlite::SqliteRegistry;
 use cardwright_registry::{CardEntry, Registry};
 use cardwright_tests::speed::verdict;
@@ -136,7 +136,7 @@ impl Works {
             sha256: [1; 32],
             inputs: Vec::new(),
             deliveries: vec![NewDelivery { name: "box".parse().expect("a name"), listed: true, count: cards.into() }],
-            keys: vec!["file:/new.hex".to_owned()],
+            keys: vec![JobKey::Kept("file:/new.hex".to_owned())],
             at: 1,
             who: "bench".to_owned(),
         };

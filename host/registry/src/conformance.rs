@@ -28,7 +28,7 @@ pub type Open = Box<dyn Fn() -> Box<dyn Store>>;
 pub type Case = fn(&dyn Fn() -> Open);
 
 /// All cases with their names.
-pub const CASES: [(&str, Case); 34] = [
+pub const CASES: [(&str, Case); 35] = [
     ("records add up as ledgers do", journal::adds_up),
     ("appends are all or nothing", journal::all_or_nothing),
     ("a card's history of key changes", journal::ends),
@@ -51,6 +51,7 @@ pub const CASES: [(&str, Case); 34] = [
     ("jobs are added all or nothing", jobs::all_or_nothing),
     ("a job that cannot be kept is refused", jobs::unfit),
     ("a key belongs to an issuer and a domain", jobs::keys),
+    ("a key that is kept in two places is one key", jobs::copied_keys),
     ("jobs are what was written", jobs::as_the_model),
     ("batches stand apart", jobs::apart),
     ("records follow the edges", jobs::edges),

@@ -11,7 +11,7 @@ mod entry;
 mod write;
 
 pub use entry::{
-    AttemptEntry, JobEntry, JobId, JobState, NewDelivery, NewJob, NoJobState, RecordEntry, RunEntry, Statement,
+    AttemptEntry, JobEntry, JobId, JobKey, JobState, NewDelivery, NewJob, NoJobState, RecordEntry, RunEntry, Statement,
 };
 pub use write::{Facts, JobAnswer, JobWrite, NewAttempt};
 
@@ -179,11 +179,11 @@ pub trait Jobs {
         signature: [u8; 64],
     ) -> Result<(), RegistryError>;
 
-    /// Whose the key of that reference is, and of which domain; `None` where no job has named it.
+    /// Whose that key is, and of which domain; `None` where no job has had it.
     ///
     /// # Errors
     /// [`RegistryError::Unfit`] for text that is no reference of a kept key.
-    fn owner(&self, key: &str) -> Result<Option<(Name, Domain)>, RegistryError>;
+    fn owner(&self, key: &JobKey) -> Result<Option<(Name, Domain)>, RegistryError>;
 
     /// All statements about a job, in the order in which they were added.
     ///

@@ -19,7 +19,7 @@ use cardwright_link::OpenOptions;
 use cardwright_link::feeder::{Feeder, feeder, make_deck};
 use cardwright_proto::gp::put_key::BlockForm;
 use cardwright_registry::Registry;
-use cardwright_registry::jobs::{JobEntry, JobWrite, Jobs, NewDelivery, NewJob};
+use cardwright_registry::jobs::{JobEntry, JobKey, JobWrite, Jobs, NewDelivery, NewJob};
 use cardwright_registry::sqlite::SqliteRegistry;
 use std::path::Path;
 use std::sync::Mutex;
@@ -94,7 +94,7 @@ impl Bench {
             sha256: [1; 32],
             inputs: Vec::new(),
             deliveries: vec![NewDelivery { name: "box".parse().unwrap(), listed: false, count: cards.into() }],
-            keys: vec!["file:new.hex".to_owned()],
+            keys: vec![JobKey::Kept("file:new.hex".to_owned())],
             at: 1,
             who: "tests".to_owned(),
         };

@@ -175,6 +175,16 @@ fn nobody_sees_another_issuers_job() {
         assert!(outcome.code() != 0 && outcome.stderr.contains("belongs to"), "{to}: {outcome:#?}");
         assert!(desk.run(&["batch", "status", "other"]).stderr.contains("there is no job"), "{to}");
     }
+    // Whichever file it is copied to; with another diversification it gives other keys.
+    desk.key_file("copy.hex", super::NEW);
+    let copied = other.replace("\"acme\"", "\"globex\"").replace("new.hex", "copy.hex");
+    put(&desk, "other.toml", &copied);
+    for args in [&["batch", "plan", "other.toml"][..], &["batch", "run", "other.toml", "--on", "sim:"]] {
+        let outcome = desk.run(args);
+        assert!(outcome.code() != 0 && outcome.stderr.contains("belongs to"), "{outcome:#?}");
+    }
+    put(&desk, "other.toml", copied.replace("kdf3+file:copy.hex", "an10922+file:copy.hex"));
+    desk.run(&["batch", "plan", "other.toml"]).expect(0);
 }
 
 #[test]

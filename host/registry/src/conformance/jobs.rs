@@ -6,7 +6,7 @@ mod ends;
 mod model;
 mod people;
 
-pub(super) use added::{all_or_nothing, as_written, keys, unfit};
+pub(super) use added::{all_or_nothing, as_written, copied_keys, keys, unfit};
 pub(super) use chips::{apart, by_kdd, facts, once, refused, remakes};
 pub(super) use ends::{closed, edges, held_back};
 pub(super) use model::as_the_model;
@@ -15,7 +15,7 @@ pub(super) use people::{runs, statements};
 use super::Store;
 use crate::RegistryError;
 use crate::jobs::{
-    Facts, JobAnswer, JobId, JobWrite, Jobs, ListError, Listed, NewAttempt, NewDelivery, NewJob, RecordEntry,
+    Facts, JobAnswer, JobId, JobKey, JobWrite, Jobs, ListError, Listed, NewAttempt, NewDelivery, NewJob, RecordEntry,
 };
 use cardwright_keys::job::{Domain, Fate, RecordState, Step};
 use cardwright_keys::journal::CardId;
@@ -31,7 +31,7 @@ fn counted(name: &str, count: u64) -> NewJob {
         sha256: [7; 32],
         inputs: Vec::new(),
         deliveries: vec![NewDelivery { name: "any".parse().unwrap(), listed: false, count }],
-        keys: vec!["vault:office/kmc".to_owned()],
+        keys: vec![JobKey::Kept("vault:office/kmc".to_owned())],
         at: 100,
         who: "alice".to_owned(),
     }

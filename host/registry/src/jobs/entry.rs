@@ -2,9 +2,24 @@
 
 use cardwright_keys::job::{Domain, Fate, RecordState, Step};
 use cardwright_keys::journal::CardId;
-use cardwright_keys::keyref::Name;
+use cardwright_keys::keyref::{Name, Scheme};
+use cardwright_proto::gp::key::{Kcv, KeySet};
 use std::fmt;
 use std::str::FromStr;
+
+/// By what a key is known again: it belongs to the issuer and the domain of the first job that had it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobKey {
+    /// Its reference, in a vault or a file. Which version and how diversified makes no difference: it is one key.
+    Kept(String),
+    /// What comes of it, wherever it is kept.
+    Derives {
+        /// The diversification.
+        scheme: Scheme,
+        /// GlobalPlatform's check values of the keys of a card with a KDD of zeros: ENC, MAC, DEK.
+        kcvs: KeySet<Kcv>,
+    },
+}
 
 /// Which job is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,9 +44,8 @@ pub struct NewJob {
     pub inputs: Vec<(String, [u8; 32])>,
     /// Boxes of blank cards, 1 to 10,000,000 cards together.
     pub deliveries: Vec<NewDelivery>,
-    /// References of the keys that it reaches, in vaults and files. Which version and how diversified makes no
-    /// difference: it is one key.
-    pub keys: Vec<String>,
+    /// The keys that it reaches.
+    pub keys: Vec<JobKey>,
     /// When. Seconds since 1970-01-01 UTC.
     pub at: u64,
     /// Who, in words: one line.

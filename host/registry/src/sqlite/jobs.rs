@@ -14,7 +14,7 @@ use super::SqliteRegistry;
 use super::row::{all, first};
 use crate::RegistryError;
 use crate::jobs::{
-    AttemptEntry, JobAnswer, JobEntry, JobId, JobWrite, Jobs, ListError, Listed, NewJob, RecordEntry, RunEntry,
+    AttemptEntry, JobAnswer, JobEntry, JobId, JobKey, JobWrite, Jobs, ListError, Listed, NewJob, RecordEntry, RunEntry,
     Statement, StepCount,
 };
 use cardwright_keys::approval::one_line;
@@ -152,7 +152,7 @@ impl Jobs for SqliteRegistry {
         self.write(|db| people::sign(db, statement, operator, at, signature))
     }
 
-    fn owner(&self, key: &str) -> Result<Option<(Name, Domain)>, RegistryError> {
+    fn owner(&self, key: &JobKey) -> Result<Option<(Name, Domain)>, RegistryError> {
         self.read(|db| add::owner(db, key))
     }
 

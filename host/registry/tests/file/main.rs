@@ -13,7 +13,9 @@ use cardwright_keys::journal::{CardId, Change, Journal, Record, SetId};
 use cardwright_keys::keyref::VaultKey;
 use cardwright_keys::lifecycle::{Act, Step};
 use cardwright_keys::vault::{KeyType, Purpose};
-use cardwright_registry::jobs::{Facts, JobId, JobWrite, Jobs, ListError, Listed, NewAttempt, NewDelivery, NewJob};
+use cardwright_registry::jobs::{
+    Facts, JobId, JobKey, JobWrite, Jobs, ListError, Listed, NewAttempt, NewDelivery, NewJob,
+};
 use cardwright_registry::sqlite::SqliteRegistry;
 use cardwright_registry::{CardEntry, CardQuery, Due, KeySetEntry, NewVersion, Registry, RegistryError, RequestEntry};
 use std::path::{Path, PathBuf};
@@ -104,7 +106,7 @@ fn new_job() -> NewJob {
         sha256: [1; 32],
         inputs: vec![("box.csv".to_owned(), [2; 32])],
         deliveries: vec![delivery("box", true, 2), delivery("any", false, 1)],
-        keys: vec!["kdf3+vault:office/kmc".to_owned()],
+        keys: vec![JobKey::Kept("kdf3+vault:office/kmc".to_owned())],
         at: 1,
         who: "alice".to_owned(),
     }

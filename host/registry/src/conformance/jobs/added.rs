@@ -3,9 +3,11 @@
 use super::{add, counted, list, listed, records};
 use crate::RegistryError;
 use crate::conformance::{Open, Store, card, sound};
-use crate::jobs::{JobId, JobState, ListError, NewDelivery, NewJob};
+use crate::jobs::{JobId, JobKey, JobState, ListError, NewDelivery, NewJob};
 use cardwright_keys::job::{Domain, RecordState};
 use cardwright_keys::journal::CardId;
+use cardwright_keys::keyref::Scheme;
+use cardwright_proto::gp::key::{Kcv, KeySet};
 
 pub(in crate::conformance) fn as_written(make: &dyn Fn() -> Open) {
     let open = make();
@@ -116,9 +118,9 @@ pub(in crate::conformance) fn unfit(make: &dyn Fn() -> Open) {
             let more = NewDelivery { count: u64::MAX, ..new.deliveries[0].clone() };
             new.deliveries.push(more);
         }),
-        with(&|new| new.keys = vec!["404142434445464748494A4B4C4D4E4F".to_owned()]),
-        with(&|new| new.keys = vec!["gp-test".to_owned()]),
-        with(&|new| new.keys = vec!["prompt".to_owned()]),
+        with(&|new| new.keys = vec![kept("404142434445464748494A4B4C4D4E4F")]),
+        with(&|new| new.keys = vec![kept("gp-test")]),
+        with(&|new| new.keys = vec![kept("prompt")]),
         with(&|new| new.at = u64::MAX),
     ] {
         match refused(&mut *registry, &bad, Vec::new()) {
@@ -132,13 +134,44 @@ pub(in crate::conformance) fn unfit(make: &dyn Fn() -> Open) {
     sound(&*registry);
 }
 
+fn kept(reference: &str) -> JobKey {
+    JobKey::Kept(reference.to_owned())
+}
+
+/// A key that is kept in two places is one key.
+pub(in crate::conformance) fn copied_keys(make: &dyn Fn() -> Open) {
+    let mut registry = make()();
+    let derives = |scheme, tag| {
+        let kcvs = KeySet { enc: Kcv([tag; 3]), mac: Kcv([2; 3]), dek: Kcv([3; 3]) };
+        JobKey::Derives { scheme, kcvs }
+    };
+    let with = |name: &str, issuer: &str, keys: Vec<JobKey>| NewJob {
+        issuer: issuer.parse().unwrap(),
+        keys,
+        ..counted(name, 1)
+    };
+    let first = derives(Scheme::Kdf3, 1);
+    add(&mut *registry, &with("one", "acme", vec![kept("file:keys.hex"), first.clone()]), &[]);
+    let acme = Some(("acme".parse().unwrap(), counted("one", 1).domain));
+    assert_eq!(registry.owner(&first).unwrap(), acme);
+    let what = refused(&mut *registry, &with("two", "other", vec![kept("file:copy.hex"), first.clone()]), Vec::new());
+    assert!(matches!(&what, RegistryError::Conflict(what) if what.contains("acme")), "{what}");
+    assert_eq!(registry.owner(&kept("file:copy.hex")).unwrap(), None, "what was refused names nothing");
+    for (name, key) in [("two", derives(Scheme::Visa2, 1)), ("three", derives(Scheme::Kdf3, 9))] {
+        assert_eq!(registry.owner(&key).unwrap(), None);
+        add(&mut *registry, &with(name, "other", vec![key]), &[]);
+    }
+    add(&mut *registry, &with("four", "acme", vec![kept("file:copy.hex"), first]), &[]);
+    sound(&*registry);
+}
+
 pub(in crate::conformance) fn keys(make: &dyn Fn() -> Open) {
     let open = make();
     let (mut registry, mut other) = (open(), open());
     let with = |name: &str, issuer: &str, domain, keys: &[&str]| NewJob {
         issuer: issuer.parse().unwrap(),
         domain,
-        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        keys: keys.iter().map(|key| kept(key)).collect(),
         ..counted(name, 1)
     };
     let first = with("one", "acme", Domain::Live, &["vault:office/kmc", "file:keys.hex", "kdf3+vault:office/kmc"]);
@@ -152,10 +185,10 @@ pub(in crate::conformance) fn keys(make: &dyn Fn() -> Open) {
             };
             assert!(what.contains("acme") && what.contains("live"), "{what}");
         }
-        assert_eq!(other.owner(key).unwrap(), Some(("acme".parse().unwrap(), Domain::Live)), "{key}");
+        assert_eq!(other.owner(&kept(key)).unwrap(), Some(("acme".parse().unwrap(), Domain::Live)), "{key}");
     }
-    assert_eq!(registry.owner("vault:fresh/kmc").unwrap(), None, "what was refused names nothing");
-    assert!(registry.owner("gp-test").is_err());
+    assert_eq!(registry.owner(&kept("vault:fresh/kmc")).unwrap(), None, "what was refused names nothing");
+    assert!(registry.owner(&kept("gp-test")).is_err());
     let second = with("two", "acme", Domain::Live, &["kdf3+vault:office/kmc:2", "vault:acme/other"]);
     add(&mut *other, &second, &[]);
     add(&mut *registry, &with("three", "other", Domain::Test, &["vault:fresh/kmc", "vault:office/kmc2"]), &[]);

@@ -3,12 +3,13 @@
 use super::count::{Count, Tally};
 use super::text;
 use crate::RegistryError;
-use crate::jobs::{JobId, ListError, Listed, NewJob};
+use crate::jobs::{JobId, JobKey, ListError, Listed, NewJob};
 use crate::sqlite::row::{card_bytes, first, run, seconds, word};
 use cardwright_keys::approval::one_line;
 use cardwright_keys::job::{Domain, RecordState};
 use cardwright_keys::journal::CardId;
 use cardwright_keys::keyref::{KeyRef, Name, Source, VaultKey};
+use cardwright_proto::gp::key::Kcv;
 use rusqlite::{Connection, params};
 
 /// The longest job file, in bytes.
@@ -86,8 +87,16 @@ fn sound(new: &NewJob) -> Result<i64, RegistryError> {
         .ok_or_else(|| unfit("a job makes 1 to 10,000,000 cards"))
 }
 
-/// Which key a reference means, whatever its version and however it is diversified.
-fn key_of(reference: &str) -> Result<String, RegistryError> {
+/// As it stands in the registry: which key a reference means, whatever its version and however it is diversified; or what
+/// comes of it.
+fn key_of(key: &JobKey) -> Result<String, RegistryError> {
+    let reference = match key {
+        JobKey::Kept(reference) => reference,
+        JobKey::Derives { scheme, kcvs } => {
+            let kcvs: String = kcvs.iter().map(Kcv::to_string).collect();
+            return Ok(format!("kcv:{}{kcvs}", scheme.prefix()));
+        }
+    };
     // It is not repeated: it may be a key typed by mistake.
     crate::cards::from(reference).map_err(|_| unfit("a key of a job is a key reference"))?;
     let reference: KeyRef = reference.parse().map_err(|_| unfit("a key of a job is a key reference"))?;
@@ -99,13 +108,13 @@ fn key_of(reference: &str) -> Result<String, RegistryError> {
 }
 
 /// Notes whose key it is, or that it is this issuer's and of this domain.
-fn own(db: &Connection, job: i64, new: &NewJob, reference: &str) -> Result<(), RegistryError> {
-    let key = key_of(reference)?;
+fn own(db: &Connection, job: i64, new: &NewJob, one: &JobKey) -> Result<(), RegistryError> {
+    let key = key_of(one)?;
     let sql = "INSERT INTO job_keys (key, issuer, domain, job) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     if run(db, sql, params![key, new.issuer.as_str(), new.domain.name(), job])? == 1 {
         return Ok(());
     }
-    match owner(db, reference)? {
+    match owner(db, one)? {
         Some((issuer, domain)) if (&issuer, domain) != (&new.issuer, new.domain) => {
             Err(RegistryError::Conflict(format!("{key} belongs to issuer {issuer}, domain {domain}")))
         }
@@ -114,9 +123,9 @@ fn own(db: &Connection, job: i64, new: &NewJob, reference: &str) -> Result<(), R
 }
 
 /// Whose a key is, and of which domain, where a job has named it.
-pub(super) fn owner(db: &Connection, reference: &str) -> Result<Option<(Name, Domain)>, RegistryError> {
+pub(super) fn owner(db: &Connection, key: &JobKey) -> Result<Option<(Name, Domain)>, RegistryError> {
     let sql = "SELECT issuer, domain FROM job_keys WHERE key = ?1";
-    first(db, sql, [key_of(reference)?], |row| {
+    first(db, sql, [key_of(key)?], |row| {
         let read = || Ok((word::<Name>(row, 0)?, word::<Domain>(row, 1)?));
         read().map_err(|wrong: crate::sqlite::row::Wrong| wrong.at("job_keys"))
     })

@@ -1,4 +1,4 @@
-use crate::jobs::{Facts, JobId, JobWrite, Jobs, ListError, Listed, NewAttempt, NewDelivery, NewJob};
+use crate::jobs::{Facts, JobId, JobKey, JobWrite, Jobs, ListError, Listed, NewAttempt, NewDelivery, NewJob};
 use crate::sqlite::SqliteRegistry;
 use crate::sqlite::row::seen;
 use crate::{Registry, RegistryError};
@@ -36,7 +36,7 @@ fn job(name: &str, listed: u64, count: u64) -> NewJob {
         sha256: [0; 32],
         inputs: Vec::new(),
         deliveries: vec![delivery("list", true, listed), delivery("any", false, count)],
-        keys: vec!["vault:office/kmc".to_owned()],
+        keys: vec![JobKey::Kept("vault:office/kmc".to_owned())],
         at: 1,
         who: "alice".to_owned(),
     }

@@ -11,14 +11,19 @@ use cardwright_keys::job::{Cards, Domain, Job, MAX_LEN};
 use cardwright_keys::journal::CardId;
 use cardwright_keys::key::KeyMaterial;
 use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source};
+use cardwright_keys::lifecycle::Use;
 use cardwright_keys::vault::{Vault, VaultError};
 use cardwright_link::feeder::is_reader;
+use cardwright_proto::gp::key::{Kcv, KeySet};
 use cardwright_registry::RegistryError;
-use cardwright_registry::jobs::{JobEntry, Jobs, ListError, Listed, NewDelivery, NewJob};
+use cardwright_registry::jobs::{JobEntry, JobKey, Jobs, ListError, Listed, NewDelivery, NewJob};
 use cardwright_registry::sqlite::SqliteRegistry;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// A key as the job names it, and by what it is known again.
+pub(super) type Owned = (KeyRef, JobKey);
 
 /// A job with its files, all of them checked. Paths are meant from the job file's directory.
 pub(super) struct Loaded {
@@ -127,7 +132,7 @@ impl Loaded {
     }
 
     /// As the registry takes it.
-    fn new_job(&self, at: u64, who: String) -> NewJob {
+    fn new_job(&self, keys: &[Owned], at: u64, who: String) -> NewJob {
         let Job { name, issuer, domain, profile, deliveries, .. } = &self.job;
         let delivery = |(delivery, count): (&cardwright_keys::job::Delivery, u64)| NewDelivery {
             name: delivery.name.clone(),
@@ -143,19 +148,25 @@ impl Loaded {
             sha256: self.sha256,
             inputs: self.inputs.clone(),
             deliveries: deliveries.iter().zip(self.counts()).map(delivery).collect(),
-            keys: self.keys().iter().filter(|key| !well_known(key)).map(ToString::to_string).collect(),
+            keys: keys.iter().map(|(_, key)| key.clone()).collect(),
             at,
             who,
         }
     }
 
     /// The job in the registry: as it was pinned, or added now.
-    pub(super) fn register(&self, registry: &mut SqliteRegistry, at: u64, who: &str) -> Result<JobEntry, Failure> {
+    pub(super) fn register(
+        &self,
+        registry: &mut SqliteRegistry,
+        keys: &[Owned],
+        at: u64,
+        who: &str,
+    ) -> Result<JobEntry, Failure> {
         if let Some(entry) = registry.job(&self.job.name)? {
             self.same(&entry)?;
             return Ok(entry);
         }
-        match registry.add_job(&self.new_job(at, who.to_owned()), &mut self.listed()?) {
+        match registry.add_job(&self.new_job(keys, at, who.to_owned()), &mut self.listed()?) {
             Err(RegistryError::Conflict(why)) => return Err(JobFailure::Refused(why).into()),
             other => other?,
         };
@@ -163,12 +174,12 @@ impl Loaded {
     }
 
     /// Refuses keys that belong to another issuer or the other domain: the registry would, with the first run.
-    pub(super) fn check_owners(&self, registry: &SqliteRegistry) -> Result<(), Failure> {
+    pub(super) fn check_owners(&self, registry: &SqliteRegistry, keys: &[Owned]) -> Result<(), Failure> {
         let Job { issuer, domain, .. } = &self.job;
-        for key in self.keys().iter().filter(|key| !well_known(key)) {
-            match registry.owner(&key.to_string())? {
+        for (shown, key) in keys {
+            match registry.owner(key)? {
                 Some((owner, of)) if (&owner, of) != (issuer, *domain) => {
-                    return Err(JobFailure::OthersKey { key: key.to_string(), issuer: owner, domain: of }.into());
+                    return Err(JobFailure::OthersKey { key: shown.to_string(), issuer: owner, domain: of }.into());
                 }
                 _ => {}
             }
@@ -201,33 +212,42 @@ impl Loaded {
         Ok(all.into_iter().flatten())
     }
 
-    /// Refuses what no run can do with these keys: one that everybody knows, in a live job, whatever it is called.
-    pub(super) fn check_keys(&self, vault: &Keyring) -> Result<(), Failure> {
-        if self.job.domain == Domain::Test {
-            return Ok(());
+    /// By what its keys are known again, each with its reference. One that everybody knows belongs to nobody; a live job
+    /// with one is refused, whatever it is called.
+    pub(super) fn owned(&self, vault: &Keyring) -> Result<Vec<Owned>, Failure> {
+        let mut owned: Vec<Owned> = Vec::new();
+        for key in self.keys().into_iter().filter(|key| !well_known(key)) {
+            let kept = JobKey::Kept(key.to_string());
+            owned.push((key, kept));
         }
-        let anyone = [0; 10];
         let mut public = Keyring::new();
         let gp_test = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: None };
         public.load(&gp_test, KeyMaterial::gp_test());
-        let keys = self.job.deliveries.iter().map(|delivery| &delivery.key).chain([&self.job.target.key]);
-        for key in keys {
-            let known = KeyRef { scheme: key.scheme, ..gp_test.clone() };
-            let known = match public.card_keys(&known, &anyone) {
-                Ok(keys) => public.kcvs(&keys)?,
+        for key in self.job.deliveries.iter().map(|delivery| &delivery.key).chain([&self.job.target.key]) {
+            let known = match derives(&public, &KeyRef { scheme: key.scheme, ..gp_test.clone() }) {
                 // That diversification does not work with it, so the key is another one.
-                Err(VaultError::Diversification { .. }) => continue,
-                Err(error) => return Err(error.into()),
+                Err(VaultError::Diversification { .. }) => None,
+                known => Some(known?),
             };
-            for version in vault.versions(key, cardwright_keys::lifecycle::Use::Process)? {
-                let kcvs = vault.kcvs(&vault.card_keys(&version, &anyone)?)?;
-                if kcvs.iter().zip(known.iter()).any(|(one, known)| one == known) {
+            for version in vault.versions(key, Use::Process)? {
+                let kcvs = derives(vault, &version)?;
+                let is_known =
+                    known.is_some_and(|known| kcvs.iter().zip(known.iter()).any(|(one, known)| one == known));
+                if is_known && self.job.domain == Domain::Live {
                     return Err(JobFailure::WellKnown(key.to_string()).into());
+                }
+                if !is_known {
+                    owned.push((key.clone(), JobKey::Derives { scheme: key.scheme, kcvs }));
                 }
             }
         }
-        Ok(())
+        Ok(owned)
     }
+}
+
+/// Check values of the keys of a card with a KDD of zeros.
+pub(super) fn derives(vault: &Keyring, key: &KeyRef) -> Result<KeySet<Kcv>, VaultError> {
+    vault.kcvs(&vault.card_keys(key, &[0; 10])?)
 }
 
 /// Whether all cards are listed with their chips, and no two of them have one KDD, in whichever lists.

@@ -1,7 +1,7 @@
 //! `cardwright batch plan`: everything checked, and what each card would get.
 
 use super::advice::JobFailure;
-use super::job::{Loaded, may_see};
+use super::job::{Loaded, Owned, derives, may_see};
 use crate::advice::Failure;
 use crate::args::BatchPlanArgs;
 use crate::config::Settings;
@@ -26,6 +26,8 @@ pub(super) struct Ready {
     pub(super) vault: Keyring,
     /// The key change of each delivery, in the job's order.
     pub(super) terms: Vec<Request>,
+    /// By what its keys are known again.
+    pub(super) owned: Vec<Owned>,
 }
 
 /// Checks a job with all that it needs. No card is touched.
@@ -35,7 +37,7 @@ pub(super) fn ready(settings: &Settings, path: &Path) -> Result<Ready, Failure> 
     may_see(settings, &job.issuer)?;
     let vault = setup::load_keys(settings, &loaded.keys())?;
     setup::readable(&vault, job.deliveries.iter().map(|delivery| &delivery.key))?;
-    loaded.check_keys(&vault)?;
+    let owned = loaded.owned(&vault)?;
     let key = job.data.as_ref().and_then(|data| data.key.as_ref());
     let key = key.map(|key| vault.material(key, (Purpose::Enc, Some(Algorithm::Aes)))).transpose()?;
     if let (Some(index), Some(data)) = (&loaded.data, &job.data)
@@ -70,7 +72,7 @@ pub(super) fn ready(settings: &Settings, path: &Path) -> Result<Ready, Failure> 
         check(&vault, &request)?;
         terms.push(request);
     }
-    Ok(Ready { loaded, vault, terms })
+    Ok(Ready { loaded, vault, terms, owned })
 }
 
 pub(super) fn run(settings: &Settings, args: &BatchPlanArgs) -> Result<(), Failure> {
@@ -81,7 +83,7 @@ pub(super) fn run(settings: &Settings, args: &BatchPlanArgs) -> Result<(), Failu
         if let Some(entry) = registry.job(&ready.loaded.job.name)? {
             ready.loaded.same(&entry)?;
         }
-        ready.loaded.check_owners(&registry)?;
+        ready.loaded.check_owners(&registry, &ready.owned)?;
         Plan::new(&ready, args)
     })?;
     if settings.json { output::json(&plan.json()) } else { output::text(&plan.text()) }
@@ -108,7 +110,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(ready: &Ready, args: &BatchPlanArgs) -> Result<Self, Failure> {
-        let Ready { loaded, vault, terms } = ready;
+        let Ready { loaded, vault, terms, .. } = ready;
         let job = &loaded.job;
         let listed = |(delivery, count): (&cardwright_keys::job::Delivery, u64)| {
             let is_listed = matches!(delivery.cards, Cards::Listed(_));
@@ -223,7 +225,7 @@ pub(super) fn span(seconds: u64) -> String {
 fn versions(vault: &Keyring, key: &KeyRef) -> Result<Vec<(String, String)>, Failure> {
     let mut found = Vec::new();
     for version in vault.versions(key, Use::Process)? {
-        let kcvs = vault.kcvs(&vault.card_keys(&version, &[0; 10])?)?;
+        let kcvs = derives(vault, &version)?;
         let kcvs = kcvs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let shown = match &version.source {
             Source::File(path) => format!("{}file:{}", version.scheme.prefix(), path.display()),

@@ -87,7 +87,7 @@ fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failur
     let feeders = open_readers(settings, args, &ready.loaded.job.readers)?;
     let mut registry = registers::open_registry(settings)?;
     let mut audit = registers::open_audit(settings)?;
-    let entry = ready.loaded.register(&mut registry, Os.now(), &place.operator)?;
+    let entry = ready.loaded.register(&mut registry, &ready.owned, Os.now(), &place.operator)?;
     let _alone = alone(settings, &entry, &place.station)?;
     if entry.state != JobState::Open {
         return Err(JobFailure::NotOpen { state: entry.state, reason: entry.reason }.into());
@@ -120,7 +120,7 @@ fn through(
     (registry, audit): (SqliteRegistry, cardwright::audit_file::FileAudit),
     feeders: Vec<Box<dyn Feeder>>,
 ) -> Result<Ran, Failure> {
-    let Ready { loaded, vault, terms } = ready;
+    let Ready { loaded, vault, terms, .. } = ready;
     let job = &loaded.job;
     let key = sealing_key(loaded, vault)?;
     let contents = loaded.data.as_ref().map(|index| Contents { index, job: &job.name, key });
