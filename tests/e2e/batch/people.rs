@@ -92,6 +92,9 @@ fn two_people_see_a_card_destroyed() {
     assert!(twice.code() != 0 && balance(&desk).unfated == 1, "one name twice: {twice:#?}");
     let same = as_operator(&desk, "ben2", &sign).expect(11);
     assert_eq!(balance(&desk).unfated, 1, "one person under two names: {same:#?}");
+    assert!(same.stderr.contains("would not count: a person counts once"), "{same:#?}");
+    let statements = json(&desk, &["batch", "sign", "trial"]);
+    assert_eq!(statements["statements"][0]["signed_by"].as_array().map(Vec::len), Some(1), "it is not kept");
     let words = run(&desk, &["batch", "sign", "trial", "1"]).expect(0);
     assert!(words.stdout.contains("destroyed") && words.stdout.contains(&names[0]), "{words:#?}");
     as_operator(&desk, "cem", &sign).expect(0);
@@ -126,7 +129,7 @@ fn two_people_close_a_job_that_is_open_by_one() {
     said(&desk, &["batch", "close", "trial", "--variance", "2", "--reason", "lost"], 2, "open by 1, not by 2");
     said(&desk, &["batch", "close", "trial", "--variance", "1", "--reason", "lost"], 11, "waits for another");
     let same = as_operator(&desk, "ben2", &["batch", "sign", "trial", "1", "--yes"]).expect(11);
-    assert!(same.stderr.contains("waits"), "{same:#?}");
+    assert!(same.stderr.contains("would not count"), "{same:#?}");
     as_operator(&desk, "cem", &["batch", "sign", "trial", "1", "--yes"]).expect(0);
     let status = json(&desk, &["batch", "status", "trial"]);
     assert_eq!((&status["jobs"][0]["state"], &status["jobs"][0]["variance"]), (&"closed".into(), &1.into()));

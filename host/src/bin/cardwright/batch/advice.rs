@@ -3,6 +3,7 @@
 use cardwright::batch::inputs::InputError;
 use cardwright::batch::{Aside, BatchError};
 use cardwright::report::batch::ReportError;
+use cardwright_keys::approval::Reject;
 use cardwright_keys::job::{Domain, Fate, JobError, RecordState};
 use cardwright_keys::keyref::Name;
 use cardwright_registry::jobs::JobState;
@@ -78,6 +79,8 @@ pub(crate) enum JobFailure {
     BadStatement(i64),
     #[error("statement {id} waits for another person's signature")]
     Waits { id: i64 },
+    #[error("your signature of statement {id} would not count: {why}")]
+    Uncounted { id: i64, why: Reject },
     #[error("the job stopped: {0}")]
     Stopped(String),
     #[error("{left} of {all} cards are not made yet")]
@@ -103,7 +106,7 @@ impl JobFailure {
             Self::Changed { .. } => 7,
             Self::Stopped(_) | Self::Left { .. } | Self::Held { .. } => 10,
             Self::NoReaders => 3,
-            Self::Waits { .. } => 11,
+            Self::Waits { .. } | Self::Uncounted { .. } => 11,
             Self::Gone | Self::BadStatement(_) | Self::NoReport(_) => 9,
             _ => 2,
         }
@@ -134,7 +137,8 @@ impl JobFailure {
             Self::NoFate { .. } => "`cardwright batch reject JOB CARD --fate FATE --reason ...`",
             Self::Open(_) => "settle what is open, or close with --variance N --reason ..., which two people sign",
             Self::OtherVariance { .. } => "`cardwright batch status JOB` shows the balance",
-            Self::Waits { .. } => "another operator: `cardwright batch sign JOB N --yes`",
+            Self::Uncounted { why: Reject::Late, .. } => "it is dated before the statement: set this computer's clock",
+            Self::Waits { .. } | Self::Uncounted { .. } => "another operator: `cardwright batch sign JOB N --yes`",
             Self::Stopped(_) => "find out why; then `cardwright batch resume JOB --reason ...` and run it again",
             Self::Left { .. } => "run it again with more cards; `cardwright batch status JOB` shows which wait",
             Self::NoReaders => "connect a reader and run it again: nothing is lost",

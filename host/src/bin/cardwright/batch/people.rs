@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::{output, registers};
 use cardwright::audit_file::FileAudit;
 use cardwright::world::{Clock, Os};
-use cardwright_keys::approval::{Rules, time};
+use cardwright_keys::approval::{Operators, Rules, time};
 use cardwright_keys::custody::hash::sha256;
 use cardwright_keys::job::statement::{Doubt, Statement, What, judge, message};
 use cardwright_keys::job::{Fate, Job, RecordState, Step};
@@ -351,6 +351,7 @@ pub(super) fn sign(settings: &Settings, args: &BatchSignArgs) -> Result<(), Fail
     // Whoever has signed before goes on with what was signed.
     if !kept.signatures.iter().any(|(who, ..)| *who == me) {
         let signature = registers::operator_key(settings)?.sign(&message(&kept.text, &me, at)).map_err(sign_failed)?;
+        counts(&kept, (me.clone(), at, signature), &operators)?;
         table.registry.sign_statement(id, &me, at, signature)?;
         table.tell("batch.statement", format!("{id}, signed by {me}"))?;
     }
@@ -360,6 +361,15 @@ pub(super) fn sign(settings: &Settings, args: &BatchSignArgs) -> Result<(), Fail
         Err(Doubt::Missing { .. }) => Err(JobFailure::Waits { id }.into()),
         Err(_) => Err(JobFailure::BadStatement(id).into()),
     }
+}
+
+/// A signature that would not count is not kept.
+fn counts(kept: &Kept, mine: (Name, u64, [u8; 64]), operators: &Operators) -> Result<(), Failure> {
+    let me = mine.0.clone();
+    let all: Vec<_> = kept.signatures.iter().cloned().chain([mine]).collect();
+    let Err(Doubt::Missing { rejected, .. }) = judge(&kept.text, &all, operators) else { return Ok(()) };
+    let mine = rejected.into_iter().find(|(name, _)| *name == me);
+    mine.map_or(Ok(()), |(_, why)| Err(JobFailure::Uncounted { id: kept.id, why }.into()))
 }
 
 fn list(settings: &Settings, job: &Name) -> Result<(), Failure> {
