@@ -456,6 +456,15 @@ fn old_keys<V: Vault>(vault: &V, request: &Request) -> Result<Vec<KeyRef>, Error
     Ok(versions)
 }
 
+/// Whether the card has the keys that the change starts from. Nothing is sent.
+///
+/// # Errors
+/// [`Error::Vault`], [`Error::Scp`] where the keeper of the session keys fails.
+pub(crate) fn has_old_keys<V: Vault>(vault: &V, request: &Request, initialized: &Initialized) -> Result<bool, Error> {
+    let other_set = request.current.kvn.is_some_and(|kvn| kvn != initialized.kvn());
+    Ok(!other_set && initialized.try_versions(vault, &old_keys(vault, request)?)?.is_ok())
+}
+
 /// The number of the set that the change starts from. Where the card already answers with the target, an earlier run
 /// knows which it was.
 fn old_kvn(request: &Request, initialized: &Initialized, pending: Option<&OpenChange>) -> Kvn {

@@ -4,6 +4,7 @@
 mod chips;
 mod clock;
 mod contents;
+mod deliveries;
 mod disk;
 mod hostile;
 mod killed;
@@ -115,7 +116,12 @@ fn all_made(desk: &Desk, cards: usize, what: &str) {
 
 /// The keys that a card gets.
 fn keys_of(kdd: &[u8; 10]) -> Keys {
-    let master = SecretKey::new(&hex::decode(NEW).expect("hex")).expect("16 bytes");
+    keys_from(NEW, kdd)
+}
+
+/// A card's keys from this master.
+fn keys_from(master: &str, kdd: &[u8; 10]) -> Keys {
+    let master = SecretKey::new(&hex::decode(master).expect("hex")).expect("16 bytes");
     let KeySet { enc, mac, dek } =
         diversify::derive(Scheme::Kdf3, &KeyMaterial::One(master), kdd).expect("an AES master");
     Keys(KeySet { enc: enc.expose().to_vec(), mac: mac.expose().to_vec(), dek: dek.expose().to_vec() })

@@ -6,7 +6,7 @@ use cardwright_keys::job::{Cards, Job, RecordState};
 use cardwright_keys::journal::CardId;
 use cardwright_registry::Registry;
 use cardwright_registry::jobs::{JobId, Jobs, RecordEntry};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Records of counted deliveries that are looked up at a time.
@@ -21,16 +21,22 @@ struct Held {
     chips: BTreeSet<CardId>,
     /// Records that are given out.
     out: BTreeSet<u64>,
-    /// Records that wait for any chip, looked up and not given out.
+    /// Of each counted delivery.
+    queues: BTreeMap<usize, Queue>,
+}
+
+/// Records of a delivery that wait for any chip.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Looked up, and not given out.
     waiting: VecDeque<Waiting>,
-    /// The last record that was looked up.
+    /// The last one that was looked up.
     looked: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     record: u64,
-    delivery: usize,
     remake: bool,
     before: u32,
 }
@@ -59,16 +65,17 @@ impl Hands {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds the record.
+    /// Finds the record. `has_keys_of` says whether the card has the keys of a counted delivery.
     ///
     /// # Errors
-    /// [`BatchError::Aside`] where the card is not to be made, or not now.
+    /// [`BatchError::Aside`] where the card is not to be made, or not now; what `has_keys_of` answers.
     pub(super) fn admit<'h, R: Registry + Jobs>(
         &'h self,
         registry: &R,
         id: JobId,
         job: &Job,
         card: &CardId,
+        has_keys_of: &dyn Fn(usize) -> Result<bool, Error>,
     ) -> Result<Admitted<'h>, Error> {
         let aside = |aside| Err(BatchError::Aside(aside).into());
         if !self.held().chips.insert(card.clone()) {
@@ -101,32 +108,54 @@ impl Hands {
             // It was another chip's since, or waits for another one.
             Some(record) if record.expected.is_some() => aside(Aside::Replaced { record: record.number }),
             _ => {
-                let Some(waiting) = self.any(registry, id, job)? else {
-                    let counted = job.deliveries.iter().any(|one| matches!(one.cards, Cards::Any(_)));
-                    return aside(if counted { Aside::NoneLeft } else { Aside::NotExpected });
-                };
-                (admitted.record, admitted.before) = (waiting.record, waiting.before);
-                (admitted.delivery, admitted.remake) = (waiting.delivery, waiting.remake);
-                Ok(admitted)
+                let counted: Vec<usize> = counted(job).collect();
+                for delivery in of_these_keys(&counted, has_keys_of)? {
+                    if let Some(waiting) = self.any(registry, id, delivery)? {
+                        (admitted.record, admitted.before) = (waiting.record, waiting.before);
+                        (admitted.delivery, admitted.remake) = (delivery, waiting.remake);
+                        return Ok(admitted);
+                    }
+                }
+                aside(if counted.is_empty() { Aside::NotExpected } else { Aside::NoneLeft })
             }
         }
     }
 
-    /// A record that any chip may serve.
-    fn any<R: Jobs>(&self, registry: &R, id: JobId, job: &Job) -> Result<Option<Waiting>, Error> {
+    /// A record of the delivery that any chip may serve.
+    fn any<R: Jobs>(&self, registry: &R, id: JobId, delivery: usize) -> Result<Option<Waiting>, Error> {
         let mut held = self.held();
-        if held.waiting.is_empty() {
-            look_ahead(&mut held, registry, id, job)?;
+        let Held { out, queues, .. } = &mut *held;
+        let queue = queues.entry(delivery).or_default();
+        if queue.waiting.is_empty() {
+            queue.look_ahead(out, registry, id, delivery)?;
         }
-        if held.waiting.is_empty() && held.looked > 0 {
+        if queue.waiting.is_empty() && queue.looked > 0 {
             // Some have been given back, or are to be made again, since.
-            held.looked = 0;
-            look_ahead(&mut held, registry, id, job)?;
+            queue.looked = 0;
+            queue.look_ahead(out, registry, id, delivery)?;
         }
-        let next = held.waiting.pop_front();
-        held.out.extend(next.map(|waiting| waiting.record));
+        let next = queue.waiting.pop_front();
+        out.extend(next.map(|waiting| waiting.record));
         Ok(next)
     }
+}
+
+/// The job's deliveries without a list.
+fn counted(job: &Job) -> impl Iterator<Item = usize> {
+    let deliveries = job.deliveries.iter().enumerate();
+    deliveries.filter(|(_, delivery)| matches!(delivery.cards, Cards::Any(_))).map(|(at, _)| at)
+}
+
+/// Those whose keys the card has. Where it has none of them it is taken for a card of any: that it has other keys is told of
+/// it then, and not that nobody expects it.
+fn of_these_keys(counted: &[usize], has_keys_of: &dyn Fn(usize) -> Result<bool, Error>) -> Result<Vec<usize>, Error> {
+    let mut fitting = Vec::new();
+    for delivery in counted {
+        if has_keys_of(*delivery)? {
+            fitting.push(*delivery);
+        }
+    }
+    Ok(if fitting.is_empty() { counted.to_vec() } else { fitting })
 }
 
 /// Whether it waits for this card: by its whole name, or by the KDD that it begins with.
@@ -159,22 +188,31 @@ impl Admitted<'_> {
     }
 }
 
-fn look_ahead<R: Jobs>(held: &mut Held, registry: &R, id: JobId, job: &Job) -> Result<(), Error> {
-    let Held { waiting, looked, out, .. } = held;
-    let take = |record: &RecordEntry| {
-        let delivery = usize::try_from(record.delivery).unwrap_or(usize::MAX);
-        let counted = job.deliveries.get(delivery).is_some_and(|one| matches!(one.cards, Cards::Any(_)));
-        let remake = record.state == RecordState::Rejected;
-        let free = record.expected.is_none() && !out.contains(&record.number);
-        let wanted = counted && free && (!remake || record.remade);
-        wanted.then_some(Waiting { record: record.number, delivery, remake, before: record.attempts })
-    };
-    registry.records(id, *looked, &[RecordState::Pending, RecordState::Rejected], &mut |record| {
-        *looked = record.number;
-        waiting.extend(take(&record));
-        waiting.len() < AHEAD
-    })?;
-    Ok(())
+impl Queue {
+    fn look_ahead<R: Jobs>(
+        &mut self,
+        out: &BTreeSet<u64>,
+        registry: &R,
+        id: JobId,
+        delivery: usize,
+    ) -> Result<(), Error> {
+        let Self { waiting, looked } = self;
+        let Ok(number) = u32::try_from(delivery) else { return Ok(()) };
+        let Some(first) = registry.next_pending(id, number)? else { return Ok(()) };
+        *looked = first.number.saturating_sub(1).max(*looked);
+        let take = |record: &RecordEntry| {
+            let remake = record.state == RecordState::Rejected;
+            let free = record.delivery == number && record.expected.is_none() && !out.contains(&record.number);
+            let wanted = free && (!remake || record.remade);
+            wanted.then_some(Waiting { record: record.number, remake, before: record.attempts })
+        };
+        registry.records(id, *looked, &[RecordState::Pending, RecordState::Rejected], &mut |record| {
+            *looked = record.number;
+            waiting.extend(take(&record));
+            waiting.len() < AHEAD
+        })?;
+        Ok(())
+    }
 }
 
 impl Drop for Admitted<'_> {

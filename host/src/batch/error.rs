@@ -16,7 +16,7 @@ pub enum Aside {
     #[error("no delivery of the job expects this card")]
     NotExpected,
     /// All records that any chip may serve have theirs.
-    #[error("no card is left to be made")]
+    #[error("no card of its delivery is left to be made")]
     NoneLeft,
     /// It is a finished card of this job.
     #[error("it is made already: record {record}")]

@@ -13,11 +13,11 @@ use crate::books::Books;
 use crate::card::Card;
 use crate::error::Error;
 use crate::identify::{Greeting, chip, greet, greet_unnamed};
-use crate::rotate::{Met, Proof, Report, Request, Rotation, not_there, same_card};
+use crate::rotate::{Met, Proof, Report, Request, Rotation, has_old_keys, not_there, same_card};
 use crate::session::{Choices, Initialized, initialize};
 use crate::world::{Clock, Entropy};
 use cardwright_keys::audit::Event;
-use cardwright_keys::job::{Job, RecordState, Step, Verify};
+use cardwright_keys::job::{Cards, Job, RecordState, Step, Verify};
 use cardwright_keys::journal::{CardId, Change, Journal as _, Outcome::Loaded, Record};
 use cardwright_keys::vault::Vault;
 use cardwright_link::Transport;
@@ -154,6 +154,18 @@ impl<V: Vault> Station<'_, V> {
         if sets.all(|set| set == first) { first } else { None }
     }
 
+    /// Whether the card has the keys of a counted delivery. Where all of them have the same nobody need look: who has others
+    /// is told so by the key change.
+    fn has_keys_of(&self, delivery: usize, initialized: &Initialized) -> Result<bool, Error> {
+        let all = self.job.deliveries.iter().zip(&self.terms);
+        let mut counted = all.filter(|(one, _)| matches!(one.cards, Cards::Any(_))).map(|(_, terms)| &terms.current);
+        let first = counted.next();
+        if counted.all(|key| Some(key) == first) {
+            return Ok(true);
+        }
+        self.terms.get(delivery).map_or(Ok(false), |terms| has_old_keys(self.vault, terms, initialized))
+    }
+
     /// The key change of the card's delivery.
     pub(super) fn terms_of(&self, admitted: &Admitted<'_>) -> Result<&Request, Error> {
         let damaged = || RegistryError::Damaged {
@@ -264,7 +276,8 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
         let Station { id, job, hands, .. } = self.station;
         let card = initialized.card();
         self.met = Some(card.clone());
-        let admitted = hands.admit(self.desk.registry(), *id, job, card)?;
+        let has_keys_of = |delivery| self.station.has_keys_of(delivery, &initialized);
+        let admitted = hands.admit(self.desk.registry(), *id, job, card, &has_keys_of)?;
         let fresh = admitted.fresh;
         self.admitted = Some(admitted);
         Ok(Met { greeting, initialized, fresh })

@@ -135,7 +135,7 @@ fn another_card_put_back_in_its_place() {
     put_in(&program, &mut other);
     put_in(&program, &mut chip);
     let outcome = program.finish().expect(0);
-    assert!(outcome.stderr.contains("no card is left to be made"), "{outcome:#?}");
+    assert!(outcome.stderr.contains("no card of its delivery is left to be made"), "{outcome:#?}");
     assert_eq!(other.done(EXTERNAL_AUTHENTICATE) + other.done(PUT_KEY), 0);
     all_made(&desk, 1, "another card");
 }

@@ -49,8 +49,6 @@ pub(crate) enum JobFailure {
     Unsettled { record: u64 },
     #[error("a run of the job has begun and not ended")]
     RunOpen,
-    #[error("deliveries without a list have to have the same keys: nothing else would tell their cards apart")]
-    Counted,
     #[error("sealed fields want an encrypted session: level 03, 13 or 33, and the job's is another")]
     InClear,
     #[error("the data file has sealed fields, and [data] names no key")]

@@ -49,11 +49,6 @@ pub(super) fn ready(settings: &Settings, path: &Path) -> Result<Ready, Failure> 
         let contents = Contents { index, job: &job.name, key: Some(key.ok_or(JobFailure::Sealed)?) };
         contents.check().map_err(|error| JobFailure::Input { path: data.file.clone(), error })?;
     }
-    let mut counted = job.deliveries.iter().filter(|delivery| matches!(delivery.cards, Cards::Any(_)));
-    let first = counted.next().map(|delivery| &delivery.key);
-    if counted.any(|delivery| Some(&delivery.key) != first) {
-        return Err(JobFailure::Counted.into());
-    }
     let new = KeptKey::after(setup::newest(&vault, &job.target.key)?, card_keys::make_durable)?;
     let mut terms = Vec::with_capacity(job.deliveries.len());
     for delivery in &job.deliveries {
