@@ -49,7 +49,7 @@ fn office() -> Desk {
 }
 
 /// No policy: whoever is there decides. The key is made and active.
-fn alone() -> Desk {
+pub(super) fn alone() -> Desk {
     let desk = Desk::new();
     put(&desk, "cardwright.toml", VAULT);
     desk.key_file("pass", crate::approvals::PASSPHRASE);

@@ -179,6 +179,12 @@ pub trait Jobs {
         signature: [u8; 64],
     ) -> Result<(), RegistryError>;
 
+    /// Notes keys that a job has had since it was added: they belong to its issuer and domain, where they are nobody's yet.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unfit`] for text that is no reference of a kept key.
+    fn add_keys(&mut self, job: JobId, keys: &[JobKey]) -> Result<(), RegistryError>;
+
     /// Whose that key is, and of which domain; `None` where no job has had it.
     ///
     /// # Errors

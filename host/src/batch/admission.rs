@@ -209,7 +209,8 @@ impl Queue {
         registry.records(id, *looked, &[RecordState::Pending, RecordState::Rejected], &mut |record| {
             *looked = record.number;
             waiting.extend(take(&record));
-            waiting.len() < AHEAD
+            // A delivery's records are numbered one behind the other.
+            record.delivery == number && waiting.len() < AHEAD
         })?;
         Ok(())
     }

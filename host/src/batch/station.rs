@@ -19,7 +19,7 @@ use crate::world::{Clock, Entropy};
 use cardwright_keys::audit::Event;
 use cardwright_keys::job::{Cards, Job, RecordState, Step, Verify};
 use cardwright_keys::journal::{CardId, Change, Journal as _, Outcome::Loaded, Record};
-use cardwright_keys::vault::Vault;
+use cardwright_keys::vault::{Vault, VaultError};
 use cardwright_link::Transport;
 use cardwright_proto::gp::key::{Kcv, Kvn};
 use cardwright_proto::scp::ScpError;
@@ -163,7 +163,16 @@ impl<V: Vault> Station<'_, V> {
         if counted.all(|key| Some(key) == first) {
             return Ok(true);
         }
-        self.terms.get(delivery).map_or(Ok(false), |terms| has_old_keys(self.vault, terms, initialized))
+        let Some(terms) = self.terms.get(delivery) else { return Ok(false) };
+        // Which box a card is from that has the new keys already, nothing says.
+        if initialized.kvn() == terms.target && initialized.try_key(self.vault, terms.new.key())?.matched.accepted() {
+            return Err(BatchError::Aside(Aside::NotExpected).into());
+        }
+        match has_old_keys(self.vault, terms, initialized) {
+            // Keys that may not serve now stop the cards of their own box, and no other's.
+            Err(Error::Vault(VaultError::Life(_))) => Ok(false),
+            other => other,
+        }
     }
 
     /// The key change of the card's delivery.
@@ -196,7 +205,8 @@ impl<V: Vault> Station<'_, V> {
             return Ok(());
         }
         let told = report.chip.map(|chip| CardId(format!("{kdd}-{}", hex::encode_upper(chip))));
-        if let Some(told) = &told {
+        // Without a MAC on answers anybody may have said so.
+        if let Some(told) = told.as_ref().filter(|_| report.level.r_mac()) {
             let change = Change { card: told.clone(), ..report.change.clone() };
             let mut journal = desk;
             journal.append(&[Record::Ended { change, outcome: Loaded }], self.at())?;

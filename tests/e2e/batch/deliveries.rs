@@ -1,8 +1,11 @@
 //! Several boxes without a list: which of them a card is from, its keys say.
 
 use super::{
-    RUN, all_made, attempts, balance, blank, desk, is_as_recorded, keys_from, of_delivery, registry, together,
+    RUN, all_made, attempts, balance, blank, desk, is_as_recorded, keys_from, keys_of, of_delivery, put, registry,
+    together,
 };
+use crate::approvals::run;
+use crate::attacks::alone;
 use cardwright_keys::job::RecordState;
 use cardwright_link::VirtualCard;
 use cardwright_proto::scp::Mode;
@@ -24,15 +27,15 @@ fn two_boxes() -> Desk {
 fn of_vendor(serial: usize) -> VirtualCard {
     let mut kdd = [0; 10];
     hex::decode_to_slice(&blank(serial).1[..20], &mut kdd).expect("a KDD");
-    with_keys(serial, &keys_from(VENDOR, &kdd))
+    with_keys(serial, 0x20, &keys_from(VENDOR, &kdd))
 }
 
-fn with_keys(serial: usize, keys: &Keys) -> VirtualCard {
+fn with_keys(serial: usize, kvn: u8, keys: &Keys) -> VirtualCard {
     let (card, _) = blank(serial);
     let mut host = Host::new(InProcess(card));
     let test = Keys::test(16);
     host.open(&test, 0xFF, Mode::S8, 0x33).expect("a session");
-    host.call(&keys.put(&test.0.dek, None, 0x20)).expect("its keys");
+    host.call(&keys.put(&test.0.dek, None, kvn)).expect("its keys");
     host.link.0
 }
 
@@ -71,9 +74,37 @@ fn a_card_too_many_of_one_box() {
 #[test]
 fn a_card_of_no_box() {
     let desk = two_boxes();
-    let mut stranger = with_keys(9, &Keys::made(7, 16));
+    let mut stranger = with_keys(9, 0x20, &Keys::made(7, 16));
     let (mut first, mut vendors, mut last) = (blank(1).0, of_vendor(2), blank(3).0);
     let run = together(&desk, &RUN, &mut [&mut stranger, &mut vendors, &mut first, &mut last]);
     assert!(run.stderr.contains("nothing was changed") && run.stderr.contains("has other keys"), "{run:#?}");
     all_made(&desk, 3, "a stranger among them");
+}
+
+/// It has the new keys already, from elsewhere: no box can be told, and none is charged with it.
+#[test]
+fn a_card_that_has_the_new_keys() {
+    let desk = two_boxes();
+    let mut kdd = [0; 10];
+    hex::decode_to_slice(&blank(9).1[..20], &mut kdd).expect("a KDD");
+    let mut done = with_keys(9, 0x30, &keys_of(&kdd));
+    let (mut first, mut vendors, mut last) = (blank(1).0, of_vendor(2), blank(3).0);
+    let run = together(&desk, &RUN, &mut [&mut done, &mut first, &mut vendors, &mut last]).expect(0);
+    assert!(run.stderr.contains("no delivery of the job expects this card"), "{run:#?}");
+    all_made(&desk, 3, "one from elsewhere among them");
+}
+
+/// A card of the first version could be from either box.
+#[test]
+fn boxes_with_some_keys_in_common() {
+    let desk = alone();
+    desk.key_file("new.hex", super::NEW);
+    run(&desk, &["key", "rotate", "vault:office/kmc"]).expect(0);
+    for (keys, code) in [(["kmc", "kmc:1"], 2), (["kmc:2", "kmc:1"], 0), (["kmc", "kmc"], 0)] {
+        let [first, second] = keys.map(|key| format!("kdf3+vault:office/{key}"));
+        let more = format!("[[delivery]]\nname = \"vendor\"\nkey = \"{second}\"\ncount = 1\n");
+        put(&desk, "job.toml", of_delivery("count = 2", &more).replace("gp-test@0xFF", &first));
+        let plan = run(&desk, &["batch", "plan", "job.toml"]).expect(code);
+        assert_eq!(plan.stderr.contains("some of their keys in common"), code == 2, "{plan:#?}");
+    }
 }

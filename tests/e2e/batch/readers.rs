@@ -35,6 +35,10 @@ const TICK: Duration = Duration::from_millis(50);
 /// it met the line that was down, and took the new one for the old.
 const UNNOTICED: Duration = Duration::from_secs(2);
 
+/// A card that is in no use for so long, and that nothing is on record of, was met by the program while another one was put in
+/// for it: it waits for the next one since.
+const UNTAKEN: Duration = Duration::from_secs(10);
+
 /// Longer than a round of cards takes on a loaded machine; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -117,11 +121,24 @@ impl Hall {
         self.jvm.fresh(at, &format!("serial={told:08X}"));
     }
 
+    /// The cards that are not made, with what pcscd says of their readers.
+    fn left(&self, made: &BTreeSet<String>) -> Vec<String> {
+        let all = self.slots.iter().zip(&self.states).filter(|(slot, _)| !made.contains(&slot.kdd()));
+        let left = |(slot, state): (&Slot, &ReaderState)| {
+            let (now, put_in) = (state.event_state(), slot.put_in.map(|(since, event)| (since.elapsed(), event)));
+            format!("{} {now:?}, event {}, put in {put_in:?}", slot.kdd(), state.event_count())
+        };
+        all.map(left).collect()
+    }
+
     /// Gives each reader that has let go of a card which is made the next one, as long as there are any.
-    fn serve(&mut self, context: &Context, made: &BTreeSet<String>, cards: u32) {
+    fn serve(&mut self, context: &Context, (made, begun): (&BTreeSet<String>, &BTreeSet<String>), cards: u32) {
         for at in self.idle(context) {
             let (slot, now) = (&mut self.slots[at], self.states[at].event_count());
-            let missed = |(since, event): (Instant, u32)| event == now && since.elapsed() > UNNOTICED;
+            let untaken = !begun.contains(&slot.kdd());
+            let missed = |(since, event): (Instant, u32)| {
+                (event == now && since.elapsed() > UNNOTICED) || (untaken && since.elapsed() > UNTAKEN)
+            };
             if made.contains(&slot.kdd()) {
                 if self.given < cards {
                     self.given += 1;
@@ -147,6 +164,11 @@ fn on_record(desk: &Desk) {
 fn accepted(desk: &Desk) -> BTreeSet<String> {
     let all = attempts(&registry(desk)).into_iter().filter(|attempt| attempt.state == RecordState::Accepted);
     all.map(|attempt| attempt.card.0[..20].to_owned()).collect()
+}
+
+/// Those of all cards that are on record.
+fn begun(desk: &Desk) -> BTreeSet<String> {
+    attempts(&registry(desk)).into_iter().map(|attempt| attempt.card.0[..20].to_owned()).collect()
 }
 
 /// What went wrong with cards, for people.
@@ -182,12 +204,18 @@ fn one_hundred_java_cards_on_sixteen_readers() {
     let (mut made, mut last) = (BTreeSet::new(), Instant::now());
     let limit = u32::try_from(cards).expect("a number");
     while !run.is_finished() {
-        hall.serve(&context, &made, limit);
+        hall.serve(&context, (&made, &begun(&desk)), limit);
         let now = accepted(&desk);
         if now.len() > made.len() {
             (made, last) = (now, Instant::now());
         }
-        assert!(last.elapsed() < PATIENCE, "{} of {cards}, and no more: {:#?}", made.len(), not_made(&desk));
+        assert!(
+            last.elapsed() < PATIENCE,
+            "{} of {cards}, and no more: {:#?}, {:#?}",
+            made.len(),
+            not_made(&desk),
+            hall.left(&made)
+        );
     }
     let took = started.elapsed();
     let outcome = run.join().expect("it does not panic").expect(0);

@@ -76,6 +76,12 @@ impl Statement {
         format!("{FIRST}\njob: {job}\nissuer: {issuer}\n{what}reason: {reason}\nstated by: {by}\nstated at: {at}\n")
     }
 
+    /// Whether a signature of that time counts: none from before the statement, give or take what clocks differ.
+    #[must_use]
+    pub const fn is_signed_from(&self, at: u64) -> bool {
+        at.saturating_add(SKEW) >= self.at
+    }
+
     /// Reads what [`Self::text`] wrote.
     ///
     /// # Errors
@@ -180,7 +186,7 @@ pub fn judge(text: &str, signatures: &[(Name, u64, [u8; 64])], operators: &Opera
             Some(operator) if !operator.key.signed(&message(text, name, *at), signature) => Err(Reject::Signature),
             Some(operator) if persons.contains(&&operator.person) => Err(Reject::Again),
             // Whoever is retired could otherwise sign with a time before that.
-            Some(_) if at.saturating_add(SKEW) < statement.at => Err(Reject::Late),
+            Some(_) if !statement.is_signed_from(*at) => Err(Reject::Late),
             Some(operator) => Ok(&operator.person),
         };
         match judged {

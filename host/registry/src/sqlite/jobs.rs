@@ -42,6 +42,10 @@ impl Jobs for SqliteRegistry {
         self.write(|db| add::add(db, job, expected))
     }
 
+    fn add_keys(&mut self, job: JobId, keys: &[JobKey]) -> Result<(), RegistryError> {
+        self.write(|db| keys.iter().try_for_each(|key| add::own_too(db, job.0, key)))
+    }
+
     fn job(&self, name: &Name) -> Result<Option<JobEntry>, RegistryError> {
         let sql = format!("{} WHERE name = ?1", read::JOB);
         self.read(|db| first(db, &sql, [name.as_str()], |row| read::job(db, row)))

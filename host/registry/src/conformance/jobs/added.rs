@@ -161,7 +161,13 @@ pub(in crate::conformance) fn copied_keys(make: &dyn Fn() -> Open) {
         assert_eq!(registry.owner(&key).unwrap(), None);
         add(&mut *registry, &with(name, "other", vec![key]), &[]);
     }
-    add(&mut *registry, &with("four", "acme", vec![kept("file:copy.hex"), first]), &[]);
+    let four = add(&mut *registry, &with("four", "acme", vec![kept("file:copy.hex"), first]), &[]);
+    // Keys that it has had since: what is somebody's stays so.
+    let (later, others) = (derives(Scheme::Kdf3, 5), derives(Scheme::Kdf3, 9));
+    registry.add_keys(four, &[later.clone(), others.clone()]).unwrap();
+    assert_eq!(registry.owner(&later).unwrap(), acme);
+    assert_eq!(registry.owner(&others).unwrap().map(|(issuer, _)| issuer), Some("other".parse().unwrap()));
+    assert!(registry.add_keys(four, &[kept("prompt")]).is_err());
     sound(&*registry);
 }
 

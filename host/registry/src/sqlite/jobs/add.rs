@@ -122,6 +122,13 @@ fn own(db: &Connection, job: i64, new: &NewJob, one: &JobKey) -> Result<(), Regi
     }
 }
 
+/// Notes that it is this job's issuer's and of its domain, where it is nobody's.
+pub(super) fn own_too(db: &Connection, job: i64, key: &JobKey) -> Result<(), RegistryError> {
+    let sql = "INSERT INTO job_keys (key, issuer, domain, job) SELECT ?1, issuer, domain, id FROM jobs WHERE id = ?2
+               ON CONFLICT DO NOTHING";
+    run(db, sql, params![key_of(key)?, job]).map(drop)
+}
+
 /// Whose a key is, and of which domain, where a job has named it.
 pub(super) fn owner(db: &Connection, key: &JobKey) -> Result<Option<(Name, Domain)>, RegistryError> {
     let sql = "SELECT issuer, domain FROM job_keys WHERE key = ?1";

@@ -49,6 +49,10 @@ pub(crate) enum JobFailure {
     Unsettled { record: u64 },
     #[error("a run of the job has begun and not ended")]
     RunOpen,
+    #[error(
+        "deliveries `{0}` and `{1}` have no lists, and some of their keys in common: nothing would tell their cards apart"
+    )]
+    Overlap(Name, Name),
     #[error("sealed fields want an encrypted session: level 03, 13 or 33, and the job's is another")]
     InClear,
     #[error("the data file has sealed fields, and [data] names no key")]
@@ -120,6 +124,7 @@ impl JobFailure {
             Self::Unknown(_) => "`cardwright batch status` lists the jobs; `batch run JOB.toml` adds one",
             Self::Changed { .. } => "put the file back as it was; what is to be made otherwise is a job of its own",
             Self::WellKnown(_) => "use a key of your own, or domain = \"test\" for trials",
+            Self::Overlap(..) => "name one version of the key for each, VAULT/KEY:N, or list the cards of one of them",
             Self::OthersKey { .. } => "use a key of this issuer and domain: one key never serves two",
             Self::OtherIssuer(_) => "run it where the configuration's `issuer` is that one's",
             Self::Retire(_) => "name the set behind the delivery's key, or leave retire out",
@@ -135,7 +140,9 @@ impl JobFailure {
             Self::NoFate { .. } => "`cardwright batch reject JOB CARD --fate FATE --reason ...`",
             Self::Open(_) => "settle what is open, or close with --variance N --reason ..., which two people sign",
             Self::OtherVariance { .. } => "`cardwright batch status JOB` shows the balance",
-            Self::Uncounted { why: Reject::Late, .. } => "it is dated before the statement: set this computer's clock",
+            Self::Uncounted { why: Reject::Late, .. } => {
+                "it is dated before the statement: one of the two clocks is wrong; set it, and make the statement again if need be"
+            }
             Self::Waits { .. } | Self::Uncounted { .. } => "another operator: `cardwright batch sign JOB N --yes`",
             Self::Stopped(_) => "find out why; then `cardwright batch resume JOB --reason ...` and run it again",
             Self::Left { .. } => "run it again with more cards; `cardwright batch status JOB` shows which wait",

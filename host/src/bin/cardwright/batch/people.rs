@@ -223,9 +223,11 @@ impl Table<'_> {
         Err(JobFailure::Waits { id }.into())
     }
 
-    /// The statement that says the same, and has not served.
+    /// The statement that says the same, and has not served. One of a clock that was ahead nobody can sign now.
     fn waiting(&self, what: &What) -> Result<Option<i64>, Failure> {
-        let says_so = |one: &Kept| !one.used && Statement::parse(&one.text).is_ok_and(|said| said.what == *what);
+        let now = Os.now();
+        let serves = |said: &Statement| said.what == *what && said.is_signed_from(now);
+        let says_so = |one: &Kept| !one.used && Statement::parse(&one.text).as_ref().is_ok_and(serves);
         Ok(self.registry.statements(self.entry.id)?.into_iter().find(says_so).map(|one| one.id))
     }
 

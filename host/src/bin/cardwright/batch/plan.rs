@@ -9,7 +9,7 @@ use crate::{card_keys, output, registers, setup};
 use cardwright::batch::Contents;
 use cardwright::rotate::{KeptKey, Request, check};
 use cardwright_hsm::Keyring;
-use cardwright_keys::job::{Cards, EXAMPLE, Job, LifeCycle, Verify};
+use cardwright_keys::job::{Cards, Delivery, EXAMPLE, Job, LifeCycle, Verify};
 use cardwright_keys::key::Algorithm;
 use cardwright_keys::keyref::{KeyRef, Source};
 use cardwright_keys::lifecycle::Use;
@@ -17,6 +17,7 @@ use cardwright_keys::vault::{Purpose, Vault};
 use cardwright_proto::gp::key::Kvn;
 use cardwright_registry::jobs::Jobs;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -49,6 +50,7 @@ pub(super) fn ready(settings: &Settings, path: &Path) -> Result<Ready, Failure> 
         let contents = Contents { index, job: &job.name, key: Some(key.ok_or(JobFailure::Sealed)?) };
         contents.check().map_err(|error| JobFailure::Input { path: data.file.clone(), error })?;
     }
+    told_apart(&vault, job)?;
     let new = KeptKey::after(setup::newest(&vault, &job.target.key)?, card_keys::make_durable)?;
     let mut terms = Vec::with_capacity(job.deliveries.len());
     for delivery in &job.deliveries {
@@ -68,6 +70,25 @@ pub(super) fn ready(settings: &Settings, path: &Path) -> Result<Ready, Failure> 
         terms.push(request);
     }
     Ok(Ready { loaded, vault, terms, owned })
+}
+
+/// A card of a box without a list has to say by its keys which box that is: two boxes have the same keys, or none in common.
+fn told_apart(vault: &Keyring, job: &Job) -> Result<(), Failure> {
+    let counted = job.deliveries.iter().filter(|delivery| matches!(delivery.cards, Cards::Any(_)));
+    let keys = counted.map(|delivery| Ok::<_, Failure>((delivery, versions(vault, &delivery.key)?)));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    for (at, (one, of_one)) in keys.iter().enumerate() {
+        let values = |of: &[(String, String)]| of.iter().map(|(_, kcvs)| kcvs.clone()).collect::<BTreeSet<_>>();
+        let of_one = values(of_one);
+        let overlaps = |(other, of_other): &&(&Delivery, Vec<(String, String)>)| {
+            let of_other = values(of_other);
+            one.key.kvn == other.key.kvn && of_one != of_other && !of_one.is_disjoint(&of_other)
+        };
+        if let Some((other, _)) = keys.iter().skip(at + 1).find(overlaps) {
+            return Err(JobFailure::Overlap(one.name.clone(), other.name.clone()).into());
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn run(settings: &Settings, args: &BatchPlanArgs) -> Result<(), Failure> {
@@ -107,7 +128,7 @@ impl Plan {
     pub(super) fn new(ready: &Ready, args: &BatchPlanArgs) -> Result<Self, Failure> {
         let Ready { loaded, vault, terms, .. } = ready;
         let job = &loaded.job;
-        let listed = |(delivery, count): (&cardwright_keys::job::Delivery, u64)| {
+        let listed = |(delivery, count): (&Delivery, u64)| {
             let is_listed = matches!(delivery.cards, Cards::Listed(_));
             (delivery.name.to_string(), delivery.key.to_string(), count, is_listed)
         };
