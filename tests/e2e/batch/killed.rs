@@ -6,7 +6,7 @@
 
 use super::{
     AGAIN, Book, EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, PATIENCE, PUT_KEY, RUN, all_made, attempts, balance, blank,
-    is_as_recorded, many, of_listed, registry,
+    desk, is_as_recorded, job, many, of_listed, registry,
 };
 use cardwright_link::VirtualCard;
 use cardwright_link::vpcd::{Stop, serve};
@@ -15,8 +15,10 @@ use cardwright_tests::gate::{Gate, Moment};
 use rustix::process::Pid;
 use std::os::unix::process::ExitStatusExt;
 
-const FLOW: [&str; 7] = [
+/// What a card gets; a counted one is asked for its chip, too.
+const FLOW: [&str; 8] = [
     "SELECT",
+    "GET DATA",
     "INITIALIZE UPDATE",
     "EXTERNAL AUTHENTICATE",
     "PUT KEY",
@@ -78,10 +80,31 @@ fn killed_at(desk: &Desk, (n, moment): (usize, Moment), before: Option<&mut Blan
     program.finish()
 }
 
-fn point(n: usize, moment: Moment, cards: usize) {
-    let what = format!("killed {moment:?} {}", FLOW[n]);
+/// Which cards the job has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cards {
+    Listed,
+    Counted,
+}
+
+impl Cards {
+    /// The commands that one gets.
+    fn flow(self) -> impl Iterator<Item = (usize, &'static str)> {
+        FLOW.into_iter().filter(move |name| self == Self::Counted || *name != "GET DATA").enumerate()
+    }
+
+    fn desk(self, blanks: &[Blank]) -> Desk {
+        match self {
+            Self::Listed => of_listed(&blanks.iter().map(|blank| blank.name.clone()).collect::<Vec<_>>(), ""),
+            Self::Counted => desk(&job(blanks.len(), "")),
+        }
+    }
+}
+
+fn point((n, name): (usize, &str), moment: Moment, kind: Cards, cards: usize) {
+    let what = format!("{kind:?}, killed {moment:?} {name}");
     let mut blanks: Vec<_> = (1..=cards).map(Blank::new).collect();
-    let desk = of_listed(&blanks.iter().map(|blank| blank.name.clone()).collect::<Vec<_>>(), "");
+    let desk = kind.desk(&blanks);
     for at in 0..cards {
         let (before, blank) = blanks.split_at_mut(at);
         let killed = killed_at(&desk, (n, moment), before.last_mut(), &mut blank[0]);
@@ -132,7 +155,9 @@ fn look(desk: &Desk, blanks: Vec<Blank>, what: &str) -> Tally {
 
 fn every_command(moment: Moment) {
     let cards = many("CARDS", 10);
-    (0..FLOW.len()).for_each(|n| point(n, moment, cards));
+    for kind in [Cards::Listed, Cards::Counted] {
+        kind.flow().for_each(|command| point(command, moment, kind, cards));
+    }
 }
 
 #[test]
