@@ -250,7 +250,9 @@ impl<'r, T: Transport, V: Vault, E: Entropy> Rotation<'r, '_, T, V, E> {
             replace: request.replace,
             kept_in: request.new.key().to_string(),
         };
-        let (has_old, has_new) = (old.matched.accepted(), new.matched.accepted());
+        // The keys may be the old ones: in another set than the one that is named they are none of its.
+        let other_set = here != target && request.current.kvn.is_some_and(|kvn| kvn != here);
+        let (has_old, has_new) = (old.matched.accepted() && !other_set, new.matched.accepted());
         if here == target && has_new && has_old && change.old.kvn == target.byte() {
             return Err(RequestError::Indistinct.into());
         }

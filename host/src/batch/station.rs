@@ -147,11 +147,12 @@ impl<V: Vault> Station<'_, V> {
         })
     }
 
-    /// The set that is asked for first: the one that all deliveries' keys name.
+    /// The set that is asked for first: the one that all deliveries' keys name. The initial one goes when another comes: it is
+    /// not asked for by its number, so that a card that has the new set already answers with that at once.
     fn first_set(&self) -> Option<Kvn> {
         let mut sets = self.terms.iter().map(|terms| terms.current.kvn);
         let first = sets.next().flatten();
-        if sets.all(|set| set == first) { first } else { None }
+        if sets.all(|set| set == first) { first.filter(|set| *set != Kvn::INITIAL) } else { None }
     }
 
     /// Whether the card has the keys of a counted delivery. Where all of them have the same nobody need look: who has others

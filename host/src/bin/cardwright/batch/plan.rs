@@ -266,6 +266,8 @@ fn steps(job: &Job, names_chips: bool) -> Vec<PlainStep> {
     let target = job.target.kvn.byte();
     let first = job.deliveries.first().and_then(|delivery| delivery.key.kvn);
     let asked = if job.deliveries.iter().all(|delivery| delivery.key.kvn == first) { first } else { None };
+    // The initial set is asked for as whichever the card has.
+    let asked = asked.filter(|kvn| *kvn != Kvn::INITIAL);
     let mut steps = vec![step(format!("00 A4 04 00 {}", hex::encode_upper(&job.aid)), 31)];
     if !names_chips {
         steps.push(step("80 CA 9F 7F".to_owned(), 18));
