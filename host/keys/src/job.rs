@@ -82,6 +82,14 @@ pub struct Delivery {
     pub cards: Cards,
 }
 
+impl Delivery {
+    /// Whether a file says which cards are in it.
+    #[must_use]
+    pub const fn is_listed(&self) -> bool {
+        matches!(self.cards, Cards::Listed(_))
+    }
+}
+
 /// Which cards are in a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cards {
@@ -285,6 +293,21 @@ pub enum JobError {
 }
 
 impl Job {
+    /// The set that a card is asked for first: the one that all deliveries' keys name; `None` for whichever it has. The
+    /// initial one goes when another comes: it is not asked for by its number, so that a card that has the new set already
+    /// answers with that at once.
+    #[must_use]
+    pub fn first_set(&self) -> Option<Kvn> {
+        let mut sets = self.deliveries.iter().map(|delivery| delivery.key.kvn);
+        let first = sets.next().flatten().filter(|set| *set != Kvn::INITIAL)?;
+        sets.all(|set| set == Some(first)).then_some(first)
+    }
+
+    /// The deliveries without a list, each with its index.
+    pub fn counted(&self) -> impl Iterator<Item = (usize, &Delivery)> {
+        self.deliveries.iter().enumerate().filter(|(_, delivery)| !delivery.is_listed())
+    }
+
     /// Reads a job's file.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::{Aside, BatchError};
 use crate::error::Error;
-use cardwright_keys::job::{Cards, Job, RecordState};
+use cardwright_keys::job::{Job, RecordState};
 use cardwright_keys::journal::CardId;
 use cardwright_registry::Registry;
 use cardwright_registry::jobs::{JobId, Jobs, RecordEntry};
@@ -108,7 +108,7 @@ impl Hands {
             // It was another chip's since, or waits for another one.
             Some(record) if record.expected.is_some() => aside(Aside::Replaced { record: record.number }),
             _ => {
-                let counted: Vec<usize> = counted(job).collect();
+                let counted: Vec<_> = job.counted().map(|(at, _)| at).collect();
                 for delivery in of_these_keys(&counted, has_keys_of)? {
                     if let Some(waiting) = self.any(registry, id, delivery)? {
                         (admitted.record, admitted.before) = (waiting.record, waiting.before);
@@ -140,12 +140,6 @@ impl Hands {
     }
 }
 
-/// The job's deliveries without a list.
-fn counted(job: &Job) -> impl Iterator<Item = usize> {
-    let deliveries = job.deliveries.iter().enumerate();
-    deliveries.filter(|(_, delivery)| matches!(delivery.cards, Cards::Any(_))).map(|(at, _)| at)
-}
-
 /// Those whose keys the card has. Where it has none of them it is taken for a card of any: that it has other keys is told of
 /// it then, and not that nobody expects it.
 fn of_these_keys(counted: &[usize], has_keys_of: &dyn Fn(usize) -> Result<bool, Error>) -> Result<Vec<usize>, Error> {
@@ -160,8 +154,8 @@ fn of_these_keys(counted: &[usize], has_keys_of: &dyn Fn(usize) -> Result<bool, 
 
 /// Whether it waits for this card: by its whole name, or by the KDD that it begins with.
 fn expects(record: &RecordEntry, card: &CardId) -> bool {
-    let kdd = card.0.split_once('-').map(|(kdd, _)| kdd);
-    record.expected.as_ref().is_some_and(|expected| expected == card || Some(&*expected.0) == kdd)
+    let fits = |expected: &CardId| expected == card || (expected.chip().is_none() && expected.kdd() == card.kdd());
+    record.expected.as_ref().is_some_and(fits)
 }
 
 /// Whether the record's last attempt is with this chip.

@@ -17,11 +17,11 @@ use crate::rotate::{Met, Proof, Report, Request, Rotation, has_old_keys, not_the
 use crate::session::{Choices, Initialized, initialize};
 use crate::world::{Clock, Entropy};
 use cardwright_keys::audit::Event;
-use cardwright_keys::job::{Cards, Job, RecordState, Step, Verify};
+use cardwright_keys::job::{Job, RecordState, Step, Verify};
 use cardwright_keys::journal::{CardId, Change, Journal as _, Outcome::Loaded, Record};
 use cardwright_keys::vault::{Vault, VaultError};
 use cardwright_link::Transport;
-use cardwright_proto::gp::key::{Kcv, Kvn};
+use cardwright_proto::gp::key::Kcv;
 use cardwright_proto::scp::ScpError;
 use cardwright_registry::jobs::{Facts, JobId, JobWrite, Jobs, NewAttempt};
 use cardwright_registry::{Registry, RegistryError};
@@ -147,19 +147,10 @@ impl<V: Vault> Station<'_, V> {
         })
     }
 
-    /// The set that is asked for first: the one that all deliveries' keys name. The initial one goes when another comes: it is
-    /// not asked for by its number, so that a card that has the new set already answers with that at once.
-    fn first_set(&self) -> Option<Kvn> {
-        let mut sets = self.terms.iter().map(|terms| terms.current.kvn);
-        let first = sets.next().flatten();
-        if sets.all(|set| set == first) { first.filter(|set| *set != Kvn::INITIAL) } else { None }
-    }
-
     /// Whether the card has the keys of a counted delivery. Where all of them have the same nobody need look: who has others
     /// is told so by the key change.
     fn has_keys_of(&self, delivery: usize, initialized: &Initialized) -> Result<bool, Error> {
-        let all = self.job.deliveries.iter().zip(&self.terms);
-        let mut counted = all.filter(|(one, _)| matches!(one.cards, Cards::Any(_))).map(|(_, terms)| &terms.current);
+        let mut counted = self.job.counted().map(|(_, delivery)| &delivery.key);
         let first = counted.next();
         if counted.all(|key| Some(key) == first) {
             return Ok(true);
@@ -201,11 +192,11 @@ impl<V: Vault> Station<'_, V> {
         if !matches!(report.proofs.enc, Proof::Proved(_)) {
             return Err(Error::NotProved { card: card.clone() });
         }
-        let (Some(known), Some((kdd, _))) = (card.chip(), card.0.split_once('-')) else { return Ok(()) };
+        let (Some(kdd), Some(known)) = (card.kdd(), card.chip()) else { return Ok(()) };
         if report.chip == Some(known) {
             return Ok(());
         }
-        let told = report.chip.map(|chip| CardId(format!("{kdd}-{}", hex::encode_upper(chip))));
+        let told = report.chip.map(|chip| CardId::new(&kdd, Some(&chip)));
         // Without a MAC on answers anybody may have said so.
         if let Some(told) = told.as_ref().filter(|_| report.level.r_mac()) {
             let change = Change { card: told.clone(), ..report.change.clone() };
@@ -275,7 +266,7 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
     /// INITIALIZE UPDATE for the set that the card was delivered with; where that is gone, for the new one.
     fn initialize(&mut self, entropy: &mut impl Entropy, greeting: &Greeting) -> Result<Initialized, Error> {
         let Station { choices, job, .. } = self.station;
-        let first = self.station.first_set();
+        let first = job.first_set();
         let mut ask = |kvn| initialize(&mut self.card, entropy, kvn, choices.mode, greeting);
         match ask(first) {
             Err(error) if first.is_some() && not_there(&error) => ask(Some(job.target.kvn)).map_err(|_| error),

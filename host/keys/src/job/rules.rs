@@ -83,8 +83,7 @@ fn names(job: &Job, lines: &Lines) -> Result<(), JobError> {
 
 fn files(job: &Job, lines: &Lines) -> Result<(), JobError> {
     let listed = job.deliveries.iter().zip(&lines.deliveries);
-    let listed =
-        listed.filter(|(delivery, _)| matches!(delivery.cards, Cards::Listed(_))).map(|(_, place)| place.cards);
+    let listed = listed.filter(|(delivery, _)| delivery.is_listed()).map(|(_, place)| place.cards);
     let mut files = BTreeSet::new();
     // The lists, then the data, as `files` has them.
     let twice =

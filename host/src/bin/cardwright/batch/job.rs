@@ -136,7 +136,7 @@ impl Loaded {
         let Job { name, issuer, domain, profile, deliveries, .. } = &self.job;
         let delivery = |(delivery, count): (&cardwright_keys::job::Delivery, u64)| NewDelivery {
             name: delivery.name.clone(),
-            listed: matches!(delivery.cards, Cards::Listed(_)),
+            listed: delivery.is_listed(),
             count,
         };
         NewJob {

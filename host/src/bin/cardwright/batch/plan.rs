@@ -9,7 +9,7 @@ use crate::{card_keys, output, registers, setup};
 use cardwright::batch::Contents;
 use cardwright::rotate::{KeptKey, Request, check};
 use cardwright_hsm::Keyring;
-use cardwright_keys::job::{Cards, Delivery, EXAMPLE, Job, LifeCycle, Verify};
+use cardwright_keys::job::{Delivery, EXAMPLE, Job, LifeCycle, Verify};
 use cardwright_keys::key::Algorithm;
 use cardwright_keys::keyref::{KeyRef, Source};
 use cardwright_keys::lifecycle::Use;
@@ -74,8 +74,10 @@ pub(super) fn ready(settings: &Settings, path: &Path) -> Result<Ready, Failure> 
 
 /// A card of a box without a list has to say by its keys which box that is: two boxes have the same keys, or none in common.
 fn told_apart(vault: &Keyring, job: &Job) -> Result<(), Failure> {
-    let counted = job.deliveries.iter().filter(|delivery| matches!(delivery.cards, Cards::Any(_)));
-    let keys = counted.map(|delivery| Ok::<_, Failure>((delivery, versions(vault, &delivery.key)?)));
+    if job.counted().nth(1).is_none() {
+        return Ok(());
+    }
+    let keys = job.counted().map(|(_, delivery)| Ok::<_, Failure>((delivery, versions(vault, &delivery.key)?)));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     for (at, (one, of_one)) in keys.iter().enumerate() {
         let values = |of: &[(String, String)]| of.iter().map(|(_, kcvs)| kcvs.clone()).collect::<BTreeSet<_>>();
@@ -129,8 +131,7 @@ impl Plan {
         let Ready { loaded, vault, terms, .. } = ready;
         let job = &loaded.job;
         let listed = |(delivery, count): (&Delivery, u64)| {
-            let is_listed = matches!(delivery.cards, Cards::Listed(_));
-            (delivery.name.to_string(), delivery.key.to_string(), count, is_listed)
+            (delivery.name.to_string(), delivery.key.to_string(), count, delivery.is_listed())
         };
         let new = terms.first().map(|terms| terms.new.key().clone());
         let mut keys = Vec::new();
@@ -264,10 +265,7 @@ fn steps(job: &Job, names_chips: bool) -> Vec<PlainStep> {
     let step = |apdu: String, milliseconds| PlainStep { apdu: apdu.trim_end().to_owned(), milliseconds };
     let old = if job.target.replace { "KVN" } else { "00" };
     let target = job.target.kvn.byte();
-    let first = job.deliveries.first().and_then(|delivery| delivery.key.kvn);
-    let asked = if job.deliveries.iter().all(|delivery| delivery.key.kvn == first) { first } else { None };
-    // The initial set is asked for as whichever the card has.
-    let asked = asked.filter(|kvn| *kvn != Kvn::INITIAL);
+    let asked = job.first_set();
     let mut steps = vec![step(format!("00 A4 04 00 {}", hex::encode_upper(&job.aid)), 31)];
     if !names_chips {
         steps.push(step("80 CA 9F 7F".to_owned(), 18));

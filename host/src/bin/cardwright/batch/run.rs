@@ -18,7 +18,7 @@ use cardwright::world::{Clock, Os};
 use cardwright_keys::approval::one_line;
 use cardwright_keys::audit::{AuditSink, Event};
 use cardwright_keys::custody::hash::sha256;
-use cardwright_keys::job::{Balance, Cards, RecordState};
+use cardwright_keys::job::{Balance, Delivery, RecordState};
 use cardwright_keys::key::{Algorithm, KeyMaterial};
 use cardwright_keys::vault::Purpose;
 use cardwright_link::OpenOptions;
@@ -125,7 +125,7 @@ fn through(
     let key = sealing_key(loaded, vault)?;
     let contents = loaded.data.as_ref().map(|index| Contents { index, job: &job.name, key });
     let vault = &Ahead::new(vault, A_READER * feeders.len());
-    let listed = job.deliveries.iter().any(|delivery| matches!(delivery.cards, Cards::Listed(_)));
+    let listed = job.deliveries.iter().any(Delivery::is_listed);
     let ahead = listed.then_some(vault as &dyn Prepare);
     let station = Station {
         job,
