@@ -34,7 +34,7 @@ need_packages openjdk-17-jdk-headless maven
 [ "$1" = test ] || exit 0
 
 vsmartcard-setup/install.sh
-need_packages gdb util-linux python3 python3-venv python3-pyscard shellcheck valgrind
+need_packages gdb libfaketime util-linux python3 python3-venv python3-pyscard shellcheck valgrind
 tokens
 scripts/python.sh
 scripts/tool.sh cargo-deny 0.20.2
