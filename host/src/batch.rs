@@ -16,6 +16,7 @@ mod contents;
 pub mod desk;
 mod error;
 pub mod exchanged;
+mod failure;
 pub mod figures;
 pub mod inputs;
 pub mod run;

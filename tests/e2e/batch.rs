@@ -11,6 +11,7 @@ mod killed;
 mod people;
 mod readers;
 mod soak;
+mod stations;
 mod tokens;
 mod torn;
 mod verify;

@@ -29,16 +29,24 @@ struct Held {
 #[derive(Debug, Default)]
 struct Queue {
     /// Looked up, and not given out.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<u64>,
     /// The last one that was looked up.
     looked: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// A record that any chip of its delivery may have.
 struct Waiting {
     record: u64,
     remake: bool,
     before: u32,
+}
+
+impl Waiting {
+    fn of(record: &RecordEntry, delivery: usize) -> Option<Self> {
+        let free = usize::try_from(record.delivery) == Ok(delivery) && record.expected.is_none() && waits(record);
+        let remake = record.state == RecordState::Rejected;
+        free.then_some(Self { record: record.number, remake, before: record.attempts })
+    }
 }
 
 /// A card that may go on. While this lives no other reader gets the chip.
@@ -60,6 +68,11 @@ pub(super) struct Admitted<'h> {
 }
 
 impl Hands {
+    /// Whether no reader has a card that may be going on.
+    pub(super) fn are_empty(&self) -> bool {
+        self.held().chips.is_empty()
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         // What is held is changed in single steps: a thread that panicked left nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -94,9 +107,6 @@ impl Hands {
         // Whoever gave this chip a key set before may have left it on the card.
         admitted.fresh = registry.chip(card)?.is_empty() && registry.ledger(card)?.open.is_none();
         let found = registry.record_of(id, card)?;
-        let waits = |record: &RecordEntry| {
-            record.state == RecordState::Pending || (record.state == RecordState::Rejected && record.remade)
-        };
         match found {
             Some(record) if waits(&record) && expects(&record, card) => {
                 (admitted.record, admitted.before) = (record.number, record.attempts);
@@ -126,17 +136,23 @@ impl Hands {
         let mut held = self.held();
         let Held { out, queues, .. } = &mut *held;
         let queue = queues.entry(delivery).or_default();
-        if queue.waiting.is_empty() {
-            queue.look_ahead(out, registry, id, delivery)?;
+        loop {
+            if queue.waiting.is_empty() {
+                queue.look_ahead(out, registry, id, delivery)?;
+            }
+            if queue.waiting.is_empty() && queue.looked > 0 {
+                // Some have been given back, or are to be made again, since.
+                queue.looked = 0;
+                queue.look_ahead(out, registry, id, delivery)?;
+            }
+            let Some(next) = queue.waiting.pop_front() else { return Ok(None) };
+            // It was looked up some cards ago: another station, or a person, may have it now.
+            let now = registry.record(id, next)?;
+            if let Some(waiting) = now.and_then(|record| Waiting::of(&record, delivery)) {
+                out.insert(waiting.record);
+                return Ok(Some(waiting));
+            }
         }
-        if queue.waiting.is_empty() && queue.looked > 0 {
-            // Some have been given back, or are to be made again, since.
-            queue.looked = 0;
-            queue.look_ahead(out, registry, id, delivery)?;
-        }
-        let next = queue.waiting.pop_front();
-        out.extend(next.map(|waiting| waiting.record));
-        Ok(next)
     }
 }
 
@@ -156,6 +172,11 @@ fn of_these_keys(counted: &[usize], has_keys_of: &dyn Fn(usize) -> Result<bool, 
 fn expects(record: &RecordEntry, card: &CardId) -> bool {
     let fits = |expected: &CardId| expected == card || (expected.chip().is_none() && expected.kdd() == card.kdd());
     record.expected.as_ref().is_some_and(fits)
+}
+
+/// Whether a chip can be taken up for it.
+pub(super) fn waits(record: &RecordEntry) -> bool {
+    record.state == RecordState::Pending || (record.state == RecordState::Rejected && record.remade)
 }
 
 /// Whether the record's last attempt is with this chip.
@@ -194,15 +215,10 @@ impl Queue {
         let Ok(number) = u32::try_from(delivery) else { return Ok(()) };
         let Some(first) = registry.next_pending(id, number)? else { return Ok(()) };
         *looked = first.number.saturating_sub(1).max(*looked);
-        let take = |record: &RecordEntry| {
-            let remake = record.state == RecordState::Rejected;
-            let free = record.delivery == number && record.expected.is_none() && !out.contains(&record.number);
-            let wanted = free && (!remake || record.remade);
-            wanted.then_some(Waiting { record: record.number, remake, before: record.attempts })
-        };
         registry.records(id, *looked, &[RecordState::Pending, RecordState::Rejected], &mut |record| {
             *looked = record.number;
-            waiting.extend(take(&record));
+            let free = Waiting::of(&record, delivery).map(|waiting| waiting.record);
+            waiting.extend(free.filter(|record| !out.contains(record)));
             // A delivery's records are numbered one behind the other.
             record.delivery == number && waiting.len() < AHEAD
         })?;

@@ -12,7 +12,7 @@ use super::BatchError;
 use crate::error::Error;
 use cardwright_keys::audit::{AuditSink, Event};
 use cardwright_keys::journal::{CardId, Journal, JournalError, Ledger, OpenChange, Record};
-use cardwright_registry::jobs::{JobAnswer, JobId, JobWrite, Jobs};
+use cardwright_registry::jobs::{JobId, JobWrite, Jobs};
 use cardwright_registry::{Registry, RegistryError};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const ROUND: usize = 256;
 struct Errand {
     events: Vec<Event>,
     writes: Vec<JobWrite>,
-    answer: SyncSender<Result<Vec<JobAnswer>, Unwritten>>,
+    answer: SyncSender<Result<(), Unwritten>>,
 }
 
 /// Why an errand was not carried out.
@@ -96,13 +96,14 @@ impl<R: Registry + Jobs, A: AuditSink + Send> Committer<R, A> {
         &mut self,
         events: &[Event],
         batches: &[Vec<JobWrite>],
-    ) -> Result<Vec<Result<Vec<JobAnswer>, RegistryError>>, Unwritten> {
+    ) -> Result<Vec<Result<(), RegistryError>>, Unwritten> {
         let Self { registry, audit, job, .. } = self;
         // First: told twice does no harm, not at all would.
         if !events.is_empty() {
             audit.record_all(events).map_err(failed)?;
         }
-        registry.write_all(*job, batches).map_err(failed)
+        let done = registry.write_all(*job, batches).map_err(failed)?;
+        Ok(done.into_iter().map(|done| done.map(drop)).collect())
     }
 }
 
@@ -115,8 +116,8 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Unwritten {
 struct Tray {
     events: Vec<Event>,
     writes: Vec<JobWrite>,
-    /// The attempt that the last claim became.
-    claimed: Option<u32>,
+    /// Something was written since the desk was cleared.
+    begun: bool,
 }
 
 /// A reader's place: what it reads from the registry, and what it wants written.
@@ -148,14 +149,14 @@ impl<R: Registry + Jobs> Desk<R> {
         self.tray.borrow_mut().events.push(event);
     }
 
-    /// Takes what lies there away again, and forgets the claim.
+    /// Takes what lies there away again: for another card.
     pub fn clear(&self) {
         self.tray.take();
     }
 
-    /// The attempt that was claimed since the desk was cleared.
-    pub fn claimed(&self) -> Option<u32> {
-        self.tray.borrow().claimed
+    /// Whether anything was written since the desk was cleared: the claim is, then, or the going on with one.
+    pub fn begun(&self) -> bool {
+        self.tray.borrow().begun
     }
 
     /// Has everything written that lies there; durable on return.
@@ -172,13 +173,8 @@ impl<R: Registry + Jobs> Desk<R> {
         }
         let (answer, wait) = sync_channel(1);
         self.door.0.send(Errand { events, writes, answer }).map_err(|_| Unwritten::Gone)?;
-        let answers = wait.recv().map_err(|_| Unwritten::Gone)??;
-        let claimed = answers.into_iter().find_map(|answer| match answer {
-            JobAnswer::Claimed { attempt } => Some(attempt),
-            JobAnswer::Done => None,
-        });
-        let mut tray = self.tray.borrow_mut();
-        tray.claimed = claimed.or(tray.claimed);
+        wait.recv().map_err(|_| Unwritten::Gone)??;
+        self.tray.borrow_mut().begun = true;
         Ok(())
     }
 }
@@ -197,8 +193,14 @@ impl<R: Registry + Jobs> Journal for &Desk<R> {
         self.flush().map_err(|error| JournalError { what: "of the job".to_owned(), error: error.into() })
     }
 
+    /// What is on record, and what lies here to go there: both happened.
     fn ledger(&self, card: &CardId) -> Result<Ledger, JournalError> {
-        self.registry.ledger(card)
+        let mut ledger = self.registry.ledger(card)?;
+        for write in &self.tray.borrow().writes {
+            let JobWrite::Journal(records, _) = write else { continue };
+            records.iter().filter(|record| record.card() == card).for_each(|record| ledger.apply(record));
+        }
+        Ok(ledger)
     }
 
     fn open_changes(&self) -> Result<Vec<OpenChange>, JournalError> {

@@ -15,6 +15,9 @@ pub enum Aside {
     /// No delivery has it.
     #[error("no delivery of the job expects this card")]
     NotExpected,
+    /// Nothing on record says how it got the keys that the job gives.
+    #[error("it has the job's keys already, and no record of the job is its own")]
+    HasKeys,
     /// All records that any chip may serve have theirs.
     #[error("no card of its delivery is left to be made")]
     NoneLeft,
@@ -72,6 +75,12 @@ pub enum BatchError {
         card: CardId,
         /// What it says now.
         told: Option<CardId>,
+    },
+    /// Nothing that the card does in its session would speak for its new Key-ENC.
+    #[error("at security level {level:02X} a card with a random challenge cannot prove its new Key-ENC")]
+    Unprovable {
+        /// The session's.
+        level: u8,
     },
     /// The card's life is further on than the job leaves it.
     #[error("the card's life cycle state is {found:02X}, beyond {}", wanted.name())]

@@ -3,9 +3,10 @@
 use super::ahead::Prepare;
 use super::breaker::{Breaker, Tripped};
 use super::desk::{Desk, committer};
+use super::failure::stops_the_job;
 use super::figures::{Figures, Meter, ReaderFigures};
-use super::station::{Handled, Outcome, Station, gone_on_with, stops_the_job};
-use super::{BatchError, exchanged::ByCommand};
+use super::station::{Handled, Outcome, Station, is_at};
+use super::{BatchError, Hands, exchanged::ByCommand};
 use crate::error::Error;
 use crate::world::{Clock, Entropy};
 use cardwright_hsm::scrub_stack;
@@ -14,7 +15,7 @@ use cardwright_keys::job::{RecordState, Step};
 use cardwright_keys::vault::Vault;
 use cardwright_link::LinkError;
 use cardwright_link::feeder::Feeder;
-use cardwright_registry::jobs::{AttemptEntry, Facts, JobEntry, JobId, JobState, JobWrite, Jobs};
+use cardwright_registry::jobs::{Facts, JobEntry, JobId, JobState, JobWrite, Jobs};
 use cardwright_registry::{Registry, RegistryError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,8 @@ const MUTE_MAX: u32 = 10;
 pub enum End {
     /// Every record has its card.
     AllMade,
+    /// So has every record that this station could make a card of: the others are in the middle at another one.
+    Elsewhere,
     /// There are no more cards in the readers.
     NoMoreCards,
     /// Every reader was lost.
@@ -149,7 +152,7 @@ struct Shared<'a, V, E> {
 
 struct Tally {
     breaker: Breaker,
-    /// Records that wait for a card.
+    /// Records that have no card yet: those in the middle at another station, too.
     left: u64,
 }
 
@@ -167,13 +170,13 @@ where
     E: Entropy + Clone + Sync,
 {
     let Run { station, entry, open, ahead, registry, audit, entropy, progress, halt } = run;
-    let left = match left(&registry, entry.id) {
+    let left = match Left::of(&registry, entry.id) {
         Ok(left) => left,
         Err(error) => return (registry, audit, Err(error.into())),
     };
-    if left == 0 {
+    if let Some(end) = left.end() {
         // No card that comes would be one to make: nobody waits for it.
-        halt.set(End::AllMade);
+        halt.set(end);
     }
     // All of them first: where one cannot be opened, nothing is begun, and nothing more is tried.
     let handles = (0..feeders.len() + 2).map(|_| open()).collect::<Result<Vec<_>, _>>();
@@ -182,7 +185,7 @@ where
         Err(error) => return (registry, audit, Err(error.into())),
     };
     let (watching, preparing) = (handles.next(), handles.next());
-    let tally = Mutex::new(Tally { breaker: Breaker::new(station.job.stop), left });
+    let tally = Mutex::new(Tally { breaker: Breaker::new(station.job.stop), left: left.unmade() });
     let shared = Shared {
         station,
         entropy: &entropy,
@@ -196,7 +199,7 @@ where
     let began = Instant::now();
     let (registry, audit, readers) = std::thread::scope(|scope| {
         let writer = scope.spawn(move || committer.work());
-        let watcher = watching.map(|registry| scope.spawn(move || watch(&registry, entry, halt)));
+        let watcher = watching.map(|registry| scope.spawn(move || watch(&registry, entry, &station.hands, halt)));
         let preparer = ahead.zip(preparing).map(|(ahead, registry)| {
             let shared = &shared;
             scope.spawn(move || shared.work_ahead(ahead, &registry))
@@ -233,30 +236,67 @@ fn end(readers: Vec<Result<Result<Metered, Error>, BatchError>>, took: Duration,
     Ok(Ended { end, figures: Figures::new(figures, took) })
 }
 
-/// Records that wait for a card, or for theirs to be settled.
-///
-/// # Errors
-/// [`RegistryError`]
-pub fn left<R: Jobs>(registry: &R, job: JobId) -> Result<u64, RegistryError> {
-    let balance = registry.balance(job)?;
-    let mut left = balance.state(RecordState::Pending) + balance.state(RecordState::Unknown);
-    registry.records(job, 0, &[RecordState::Rejected], &mut |record| {
-        left += u64::from(record.remade);
-        true
-    })?;
-    Ok(left)
+/// What is left to do of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Records that wait for a card, or for theirs to be settled.
+    pub waiting: u64,
+    /// Records whose card is in the middle, here or at another station.
+    pub in_the_middle: u64,
 }
 
-/// Looks whether somebody has paused or stopped the job, from another process.
-fn watch<R: Jobs>(registry: &R, entry: &JobEntry, halt: &Halt) {
-    let unreadable = |error: &dyn std::fmt::Display| halt.set(End::Held(JobState::Stopped, error.to_string()));
-    while !halt.wait(LOOK) {
-        match registry.job(&entry.name) {
-            Ok(Some(JobEntry { state: JobState::Open, .. }) | None) => {}
-            Ok(Some(JobEntry { state, reason, .. })) => halt.set(End::Held(state, reason)),
-            Err(error) => unreadable(&error),
+impl Left {
+    /// As the registry has it now.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    pub fn of<R: Jobs>(registry: &R, job: JobId) -> Result<Self, RegistryError> {
+        let balance = registry.balance(job)?;
+        let mut waiting = balance.state(RecordState::Pending) + balance.state(RecordState::Unknown);
+        registry.records(job, 0, &[RecordState::Rejected], &mut |record| {
+            waiting += u64::from(record.remade);
+            true
+        })?;
+        let states = [RecordState::Claimed, RecordState::Writing, RecordState::Verified];
+        Ok(Self { waiting, in_the_middle: states.map(|state| balance.state(state)).iter().sum() })
+    }
+
+    /// All that have no card yet.
+    #[must_use]
+    pub const fn unmade(self) -> u64 {
+        self.waiting.saturating_add(self.in_the_middle)
+    }
+
+    /// How a run ends whose readers have no card in the middle; `None` where one may still be made.
+    fn end(self) -> Option<End> {
+        match self {
+            Self { waiting: 0, in_the_middle: 0 } => Some(End::AllMade),
+            Self { waiting: 0, .. } => Some(End::Elsewhere),
+            _ => None,
         }
     }
+}
+
+/// Looks whether somebody has paused or stopped the job, from another process; and whether others, people or stations, have
+/// taken the last of its records.
+fn watch<R: Jobs>(registry: &R, entry: &JobEntry, hands: &Hands, halt: &Halt) {
+    while !halt.wait(LOOK) {
+        match look(registry, entry, hands) {
+            Ok(end) => end.into_iter().for_each(|end| halt.set(end)),
+            Err(error) => halt.set(End::Held(JobState::Stopped, error.to_string())),
+        }
+    }
+}
+
+fn look<R: Jobs>(registry: &R, entry: &JobEntry, hands: &Hands) -> Result<Option<End>, RegistryError> {
+    match registry.job(&entry.name)? {
+        Some(JobEntry { state: JobState::Open, .. }) | None => {}
+        Some(JobEntry { state, reason, .. }) => return Ok(Some(End::Held(state, reason))),
+    }
+    // Before and after: a card that was in a reader meanwhile may be in the middle, or unknown by now.
+    let idle = hands.are_empty();
+    let end = Left::of(registry, entry.id)?.end();
+    Ok(end.filter(|end| *end == End::AllMade || (idle && hands.are_empty())))
 }
 
 impl<V: Vault + Sync, E: Entropy + Clone + Sync> Shared<'_, V, E> {
@@ -355,8 +395,8 @@ impl<V: Vault + Sync, E: Entropy + Clone + Sync> Shared<'_, V, E> {
             let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
             tally.left = tally.left.saturating_sub(settled.into());
             if tally.left == 0 {
-                // A person may have had something made once more meanwhile.
-                tally.left = left(desk.registry(), self.station.id)?;
+                // A person may have had something made once more meanwhile; others may have made some.
+                tally.left = Left::of(desk.registry(), self.station.id)?.unmade();
             }
             (tally.breaker.count(made), tally.left)
         };
@@ -411,8 +451,8 @@ pub fn take_over<R: Registry + Jobs>(
     })?;
     let mut batches = Vec::new();
     for record in numbers {
-        let here = |last: &AttemptEntry| last.station == station || last.reason == gone_on_with(station);
-        let Some(last) = registry.attempts_of(job, record)?.pop().filter(here) else { continue };
+        let last = registry.attempts_of(job, record)?.pop();
+        let Some(last) = last.filter(|last| is_at(station, last)) else { continue };
         batches.push(vec![JobWrite::Step {
             record,
             attempt: last.number,

@@ -4,10 +4,11 @@
 //! is; that the card is accepted, when it has proved the new keys and has everything else. Whoever is killed in between
 //! leaves a chip that is unknown, and settled when it is in a reader again: by one INITIALIZE UPDATE, offline.
 
-use super::admission::{Admitted, Hands};
+use super::admission::{Admitted, Hands, waits};
 use super::contents;
 use super::desk::{Desk, Unwritten};
 use super::exchanged::{ByCommand, Exchanged, micros};
+use super::failure::{is_fatal, is_put_key_refused, reason, refused};
 use super::{Aside, BatchError, Contents};
 use crate::books::Books;
 use crate::card::Card;
@@ -18,12 +19,11 @@ use crate::session::{Choices, Initialized, initialize};
 use crate::world::{Clock, Entropy};
 use cardwright_keys::audit::Event;
 use cardwright_keys::job::{Job, RecordState, Step, Verify};
-use cardwright_keys::journal::{CardId, Change, Journal as _, Outcome::Loaded, Record};
+use cardwright_keys::journal::{CardId, Change, Journal as _, Ledger, Outcome::Loaded, Record};
 use cardwright_keys::vault::{Vault, VaultError};
 use cardwright_link::Transport;
 use cardwright_proto::gp::key::Kcv;
-use cardwright_proto::scp::ScpError;
-use cardwright_registry::jobs::{Facts, JobId, JobWrite, Jobs, NewAttempt};
+use cardwright_registry::jobs::{AttemptEntry, Facts, JobId, JobWrite, Jobs, NewAttempt};
 use cardwright_registry::{Registry, RegistryError};
 use std::time::{Duration, Instant};
 
@@ -132,9 +132,12 @@ impl<V: Vault> Station<'_, V> {
             keys: false,
             step: Step::Identify,
         };
-        let outcome = match course.run(entropy) {
-            Ok(()) => Outcome::Accepted,
-            Err(error) => course.failed(error)?,
+        let outcome = loop {
+            match course.run(entropy) {
+                Ok(()) => break Outcome::Accepted,
+                Err(error) if course.was_overtaken(&error)? => desk.clear(),
+                Err(error) => break course.failed(error)?,
+            }
         };
         let link = course.card.link();
         Ok(Handled {
@@ -150,15 +153,15 @@ impl<V: Vault> Station<'_, V> {
     /// Whether the card has the keys of a counted delivery. Where all of them have the same nobody need look: who has others
     /// is told so by the key change.
     fn has_keys_of(&self, delivery: usize, initialized: &Initialized) -> Result<bool, Error> {
+        let Some(terms) = self.terms.get(delivery) else { return Ok(false) };
+        // It may be another record's card that does not say so now. Whose else it is, and which box it is from, nothing says.
+        if initialized.kvn() == terms.target && initialized.try_key(self.vault, terms.new.key())?.matched.accepted() {
+            return Err(BatchError::Aside(Aside::HasKeys).into());
+        }
         let mut counted = self.job.counted().map(|(_, delivery)| &delivery.key);
         let first = counted.next();
         if counted.all(|key| Some(key) == first) {
             return Ok(true);
-        }
-        let Some(terms) = self.terms.get(delivery) else { return Ok(false) };
-        // Which box a card is from that has the new keys already, nothing says.
-        if initialized.kvn() == terms.target && initialized.try_key(self.vault, terms.new.key())?.matched.accepted() {
-            return Err(BatchError::Aside(Aside::NotExpected).into());
         }
         match has_old_keys(self.vault, terms, initialized) {
             // Keys that may not serve now stop the cards of their own box, and no other's.
@@ -186,17 +189,25 @@ impl<V: Vault> Station<'_, V> {
     }
 
     /// Before anything else goes to the card: it proved the new Key-ENC as well, and what it says of itself in the session is
-    /// what it said before, or another card answers. That one has the keys then, and is on record with them, too.
-    fn proved<R: Registry + Jobs>(&self, desk: &Desk<R>, report: &Report) -> Result<(), Error> {
+    /// what it said before, or another card answers. That one has the keys then, and is on record with them, too. A chip that
+    /// the card names here for the first time is another one where anything is on record of it.
+    fn proved<R: Registry + Jobs>(
+        &self,
+        desk: &Desk<R>,
+        admitted: &Admitted<'_>,
+        report: &Report,
+    ) -> Result<(), Error> {
         let card = &report.change.card;
         if !matches!(report.proofs.enc, Proof::Proved(_)) {
             return Err(Error::NotProved { card: card.clone() });
         }
-        let (Some(kdd), Some(known)) = (card.kdd(), card.chip()) else { return Ok(()) };
-        if report.chip == Some(known) {
+        let Some(kdd) = card.kdd().filter(|_| report.chip != card.chip()) else { return Ok(()) };
+        let told = report.chip.map(|chip| CardId::new(&kdd, Some(&chip)));
+        if let (None, Some(told)) = (card.chip(), &told)
+            && !self.is_known(desk.registry(), admitted, told)?
+        {
             return Ok(());
         }
-        let told = report.chip.map(|chip| CardId::new(&kdd, Some(&chip)));
         // Without a MAC on answers anybody may have said so.
         if let Some(told) = told.as_ref().filter(|_| report.level.r_mac()) {
             let change = Change { card: told.clone(), ..report.change.clone() };
@@ -204,6 +215,27 @@ impl<V: Vault> Station<'_, V> {
             journal.append(&[Record::Ended { change, outcome: Loaded }], self.at())?;
         }
         Err(BatchError::OtherChip { card: card.clone(), told }.into())
+    }
+
+    /// Whether anything was ever done to the card, or another record of the job is for it.
+    fn is_known<R: Registry + Jobs>(
+        &self,
+        registry: &R,
+        admitted: &Admitted<'_>,
+        card: &CardId,
+    ) -> Result<bool, Error> {
+        let another = registry.record_of(self.id, card)?.is_some_and(|record| record.number != admitted.record);
+        Ok(another || !registry.chip(card)?.is_empty() || registry.ledger(card)? != Ledger::default())
+    }
+
+    /// Before anything is written down: behind PUT KEY it would be too late to find out.
+    fn can_be_proved(&self, initialized: &Initialized) -> Result<(), Error> {
+        let options = initialized.answer().options;
+        let level = self.choices.level.unwrap_or_else(|| options.highest());
+        if options.pseudo_random() || (level.c_enc() && level.r_mac()) {
+            return Ok(());
+        }
+        Err(BatchError::Unprovable { level: level.byte() }.into())
     }
 
     fn at(&self) -> u64 {
@@ -217,6 +249,7 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
         let met = self.meet(entropy)?;
         let Some(admitted) = &self.admitted else { return Ok(()) };
         let request = station.terms_of(admitted)?;
+        station.can_be_proved(&met.initialized)?;
         self.claim(admitted, request);
         self.step = Step::Keys;
         let (mut journal, mut audit) = (self.desk, self.desk);
@@ -225,12 +258,12 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
             let (mut report, mut opened) =
                 station.rotation(&mut self.card, &mut books, entropy).run_on(request, met)?;
             self.keys = true;
-            station.proved(self.desk, &report)?;
+            station.proved(self.desk, admitted, &report)?;
             if station.job.verify == Verify::Reset {
                 drop(opened);
                 let rotation = station.rotation(&mut self.card, &mut books, entropy);
                 (report, opened) = rotation.prove_again(request, report)?;
-                station.proved(self.desk, &report)?;
+                station.proved(self.desk, admitted, &report)?;
             }
             contents::carry_out(station, self.desk, admitted, &mut opened.session, &mut self.step)?;
             report
@@ -331,7 +364,7 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
 
     /// What an error means for the record, written down.
     fn failed(&mut self, error: Error) -> Result<Outcome, Error> {
-        let (Some(admitted), true) = (&self.admitted, self.is_claimed()) else {
+        let (Some(admitted), true) = (&self.admitted, self.is_claimed(&error)) else {
             return self.unclaimed(error);
         };
         if is_fatal(&error) {
@@ -339,9 +372,9 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
             drop(self.desk.flush());
             return Err(error);
         }
-        let open = self.desk.registry().ledger(&admitted.card)?.open;
-        // Which keys the card has is open, and only the card can tell.
-        let unsettled = !self.keys && (open.is_some_and(|open| open.sent) || admitted.attempt.is_some());
+        let sent = self.desk.ledger(&admitted.card)?.open.is_some_and(|open| open.sent);
+        // Which keys the card has is open, and only the card can tell. One that refused PUT KEY has: it proved the old ones.
+        let unsettled = !self.keys && (sent || (admitted.attempt.is_some() && !is_put_key_refused(&error)));
         let state = match &error {
             _ if unsettled => RecordState::Unknown,
             Error::Link { .. } if self.keys => RecordState::Unknown,
@@ -362,7 +395,10 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
         self.tell(what, &admitted.card, detail);
         match self.desk.flush() {
             // A person has said something else of it meanwhile.
-            Err(Unwritten::Refused(_)) => return Ok(Outcome::Failed { state: None, error }),
+            Err(Unwritten::Refused(_)) => {
+                let now = self.desk.registry().record(self.station.id, admitted.record)?;
+                return Ok(Outcome::Failed { state: now.map(|record| record.state), error });
+            }
             other => other?,
         }
         Ok(Outcome::Failed { state: Some(state), error })
@@ -374,25 +410,42 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
         if let Some(why) = refused(&error) {
             return Ok(Outcome::Aside(Aside::Refused(why)));
         }
-        match error {
+        let error = match error {
             Error::Batch(error) => match *error {
-                BatchError::Aside(aside) => Ok(Outcome::Aside(aside)),
-                other => Err(other.into()),
+                BatchError::Aside(aside) => return Ok(Outcome::Aside(aside)),
+                other => other.into(),
             },
-            error if is_fatal(&error) => Err(error),
-            error => {
-                if let Some(admitted) = &self.admitted {
-                    self.tell("batch.failed", &admitted.card, format!("nothing was claimed: {error}"));
-                    self.desk.flush()?;
-                }
-                Ok(Outcome::Failed { state: None, error })
-            }
+            other => other,
+        };
+        if is_fatal(&error) {
+            return Err(error);
         }
+        if let Some(admitted) = &self.admitted {
+            self.tell("batch.failed", &admitted.card, format!("nothing was claimed: {error}"));
+            self.desk.flush()?;
+        }
+        Ok(Outcome::Failed { state: None, error })
     }
 
-    /// Whether the registry has the claim, of now or of an earlier run.
-    fn is_claimed(&self) -> bool {
-        self.desk.claimed().is_some() || self.admitted.as_ref().is_some_and(|admitted| admitted.attempt.is_some())
+    /// Whether the registry has the claim, of now or of an earlier run that this one may go on with.
+    fn is_claimed(&self, error: &Error) -> bool {
+        let resumed = self.admitted.as_ref().is_some_and(|admitted| admitted.attempt.is_some());
+        self.desk.begun() || (resumed && refused(error).is_none())
+    }
+
+    /// Whether the record that any chip may have went to another one, while nothing was claimed and nothing changed. Then
+    /// there may be another record for this card: it is met anew.
+    fn was_overtaken(&mut self, error: &Error) -> Result<bool, Error> {
+        let Some(admitted) = &self.admitted else { return Ok(false) };
+        if self.desk.begun() || admitted.attempt.is_some() || refused(error).is_none() {
+            return Ok(false);
+        }
+        let now = self.desk.registry().record(self.station.id, admitted.record)?;
+        let overtaken = now.is_some_and(|record| record.expected.is_none() && !waits(&record));
+        if overtaken {
+            self.admitted = None;
+        }
+        Ok(overtaken)
     }
 
     fn tell(&self, what: &str, card: &CardId, detail: String) {
@@ -401,45 +454,15 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
     }
 }
 
-/// The registry takes no such claim: another station has the chip, or the job is not open any more.
-fn refused(error: &Error) -> Option<String> {
-    let Error::Journal(error) = error else { return None };
-    match error.error.downcast_ref() {
-        Some(Unwritten::Refused(why)) => Some(why.to_string()),
-        _ => None,
-    }
-}
-
-/// Nothing can go on with any card.
-fn is_fatal(error: &Error) -> bool {
-    match error {
-        Error::Vault(_) | Error::Journal(_) | Error::Control(_) | Error::Entropy(_) => true,
-        Error::Batch(error) => match **error {
-            BatchError::Unwritten(ref why) => !matches!(why, Unwritten::Refused(_)),
-            BatchError::Input(_) | BatchError::Registry(_) => true,
-            _ => false,
-        },
-        _ => false,
-    }
-}
+const GONE_ON_WITH: &str = "gone on with at ";
 
 /// What stands with a record that a station has taken over from another, or from itself.
-pub(super) fn gone_on_with(station: &str) -> String {
+fn gone_on_with(station: &str) -> String {
     let short: String = station.chars().take(100).collect();
-    format!("gone on with at {}", short.trim())
+    format!("{GONE_ON_WITH}{}", short.trim())
 }
 
-/// Whether the card refused to be authenticated to: the next such card would be the second one that loses a try.
-#[must_use]
-pub fn stops_the_job(error: &Error) -> bool {
-    matches!(error, Error::Scp { error: ScpError::AuthenticateRefused(_), .. } | Error::Blocked(_))
-}
-
-/// An error in one line that the registry keeps.
-fn reason(error: &Error) -> String {
-    let mut text: String = error.to_string().chars().filter(|c| !c.is_control()).collect();
-    while text.len() > 200 {
-        text.pop();
-    }
-    text.trim().to_owned()
+/// Whether this station has the attempt that is in the middle: the last one that took it over, or else who began it.
+pub(super) fn is_at(station: &str, last: &AttemptEntry) -> bool {
+    if last.reason.starts_with(GONE_ON_WITH) { last.reason == gone_on_with(station) } else { last.station == station }
 }

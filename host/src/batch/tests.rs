@@ -1,9 +1,9 @@
 //! Runs over decks of simulated cards, with a registry on disk.
 
+use super::Hands;
 use super::breaker::Tripped;
 use super::run::{End, Ended, Halt, Progress, Run, run, take_over};
 use super::station::{Handled, Outcome, Station};
-use super::{Aside, Hands};
 use crate::books::Forgetful;
 use crate::error::Error;
 use crate::rotate::{KeptKey, Request};
@@ -19,7 +19,7 @@ use cardwright_link::OpenOptions;
 use cardwright_link::feeder::{Feeder, feeder, make_deck};
 use cardwright_proto::gp::put_key::BlockForm;
 use cardwright_registry::Registry;
-use cardwright_registry::jobs::{JobEntry, JobKey, JobWrite, Jobs, NewDelivery, NewJob};
+use cardwright_registry::jobs::{JobEntry, JobKey, Jobs, NewDelivery, NewJob};
 use cardwright_registry::sqlite::SqliteRegistry;
 use std::path::Path;
 use std::sync::Mutex;
@@ -247,5 +247,4 @@ fn the_breaker_stops_the_job() {
     assert_eq!(bench.states(), [(RecordState::Pending, 9)]);
     let entry = bench.registry().job(&bench.job.name).unwrap().unwrap();
     assert_eq!((entry.state.name(), entry.reason.as_str()), ("stopped", "3 cards in a row were not made"));
-    let _ = (Aside::NoneLeft, JobWrite::Journal(Vec::new(), 0));
 }

@@ -173,3 +173,41 @@ fn a_spare_takes_the_listed_cards_place() {
     assert_eq!([back, chip].map(|chip| chip.sent()), [vec![0xA4, 0x50, 0xCA], NAMED.to_vec()]);
     all_made(&desk, 1, "a spare");
 }
+
+/// A card whose CPLC can be read in a session alone.
+fn discreet() -> Altered<VirtualCard> {
+    Altered::new(blank(1).0, |command, answer| {
+        if command.starts_with(&[0x80, 0xCA, 0x9F, 0x7F]) {
+            *answer = vec![0x6A, 0x88];
+        }
+    })
+}
+
+#[test]
+fn a_chip_that_is_told_in_the_session_alone() {
+    let desk = of_listed(&[blank(1).1[..20].to_owned()], "");
+    desk.run_with(&mut discreet(), &RUN).expect(0);
+    all_made(&desk, 1, "told in the session alone");
+}
+
+/// Something is on record of the chip that it turns out to be: whose card it is, is not known any more.
+#[test]
+fn a_known_chip_that_hides_before_the_session() {
+    let desk = of_listed(&[blank(1).1[..20].to_owned()], "");
+    desk.key_file("vendor.hex", super::NEW);
+    let mut card = discreet();
+    card.alter_by(|_, _| {});
+    let put = ["card", "keys", "put", "--key", "gp-test", "--new", "kdf3+file:vendor.hex", "--kvn", "0x20"];
+    desk.run_with(&mut card, &put).expect(0);
+    let job = std::fs::read_to_string(desk.path().join("job.toml")).expect("a job");
+    desk.key_file("new.hex", "2B7E151628AED2A6ABF7158809CF4F3C");
+    super::put(&desk, "job.toml", job.replace("gp-test@0xFF", "kdf3+file:vendor.hex@0x20"));
+    card.alter_by(|command, answer| {
+        if command.starts_with(&[0x80, 0xCA, 0x9F, 0x7F]) {
+            *answer = vec![0x6A, 0x88];
+        }
+    });
+    let outcome = desk.run_with(&mut card, &RUN);
+    assert!(outcome.stderr.contains("another chip in its session"), "{outcome:#?}");
+    assert_eq!(balance(&desk).state(RecordState::Rejected), 1);
+}

@@ -1,17 +1,20 @@
 //! Several boxes without a list: which of them a card is from, its keys say.
 
 use super::{
-    RUN, all_made, attempts, balance, blank, desk, is_as_recorded, keys_from, keys_of, of_delivery, put, registry,
-    together,
+    PATIENCE, RUN, all_made, attempts, balance, blank, desk, is_as_recorded, keys_from, keys_of, of_delivery, put,
+    registry, together,
 };
 use crate::approvals::run;
 use crate::attacks::alone;
 use cardwright_keys::job::RecordState;
-use cardwright_link::VirtualCard;
+use cardwright_link::vpcd::{Stop, serve};
+use cardwright_link::{SmartCard, VirtualCard};
 use cardwright_proto::scp::Mode;
-use cardwright_tests::altered::InProcess;
-use cardwright_tests::cli::Desk;
+use cardwright_tests::altered::{Altered, InProcess};
+use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::host::{Host, Keys};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const VENDOR: &str = "0F1E2D3C4B5A69788796A5B4C3D2E1F0";
 
@@ -90,8 +93,51 @@ fn a_card_that_has_the_new_keys() {
     let mut done = with_keys(9, 0x30, &keys_of(&kdd));
     let (mut first, mut vendors, mut last) = (blank(1).0, of_vendor(2), blank(3).0);
     let run = together(&desk, &RUN, &mut [&mut done, &mut first, &mut vendors, &mut last]).expect(0);
-    assert!(run.stderr.contains("no delivery of the job expects this card"), "{run:#?}");
+    assert!(run.stderr.contains("it has the job's keys already"), "{run:#?}");
     all_made(&desk, 3, "one from elsewhere among them");
+}
+
+/// One that is made, and does not say which chip it is when it comes again: it gets no record that waits for another card.
+#[test]
+fn a_made_card_that_hides_its_chip() {
+    let desk = desk(&of_delivery("count = 2", ""));
+    let hidden = Arc::new(AtomicBool::new(false));
+    let hides = Arc::clone(&hidden);
+    let mut chip = Altered::new(blank(1).0, move |command, answer| {
+        if hides.load(Ordering::Relaxed) && command.starts_with(&[0x80, 0xCA, 0x9F, 0x7F]) {
+            *answer = vec![0x6A, 0x88];
+        }
+    });
+    let program = Listening::start(desk.command(&RUN));
+    let put_in = |card: &mut dyn SmartCard| {
+        serve(program.address.expect("it listens"), PATIENCE, &Stop::default(), card).expect("it listened");
+    };
+    put_in(&mut chip);
+    hidden.store(true, Ordering::Relaxed);
+    put_in(&mut chip);
+    put_in(&mut blank(2).0);
+    let outcome = program.finish().expect(0);
+    assert!(outcome.stderr.contains("it has the job's keys already"), "{outcome:#?}");
+    let made: Vec<_> = attempts(&registry(&desk)).into_iter().map(|one| one.card.0).collect();
+    assert_eq!(made, [1, 2].map(|serial| blank(serial).1));
+    all_made(&desk, 2, "one of them twice in the reader");
+}
+
+/// It has another set with that number, says so, and proves its old keys: nothing is open, and it may go back.
+#[test]
+fn a_card_that_refuses_the_keys() {
+    let desk = desk(&of_delivery("count = 1", "").replace("gp-test@0xFF", "kdf3+file:vendor.hex@0x20"));
+    desk.key_file("vendor.hex", VENDOR);
+    let (mut host, mut kdd) = (Host::new(InProcess(of_vendor(1))), [0; 10]);
+    hex::decode_to_slice(&blank(1).1[..20], &mut kdd).expect("a KDD");
+    let vendors = keys_from(VENDOR, &kdd);
+    host.open(&vendors, 0x20, Mode::S8, 0x33).expect("a session");
+    host.call(&Keys::made(7, 16).put(&vendors.0.dek, None, 0x30)).expect("another set");
+    let outcome = desk.run_with(&mut host.link.0, &RUN).expect(0);
+    assert!(outcome.stderr.contains("REJECTED") && outcome.stderr.contains("PUT KEY"), "{outcome:#?}");
+    assert_eq!(balance(&desk).state(RecordState::Rejected), 1);
+    desk.run(&["batch", "reject", "trial", "#1", "--fate", "returned", "--reason", "the vendor's mistake"]).expect(0);
+    desk.run(&["batch", "close", "trial"]).expect(0);
 }
 
 /// A card of the first version could be from either box.

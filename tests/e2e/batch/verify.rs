@@ -1,9 +1,13 @@
 //! What a job says of how keys are verified, and of its readers.
 
-use super::{Book, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry};
+use super::{Book, PATIENCE, PUT_KEY, RUN, all_made, attempts, balance, blank, desk, job, of_listed, put, registry};
 use cardwright_keys::job::RecordState;
 use cardwright_link::feeder::make_deck;
+use cardwright_link::vpcd::{Stop, serve};
 use cardwright_link::{SmartCard, Torn, VirtualCard};
+use cardwright_tests::cli::Listening;
+use cardwright_tests::gate::Gate;
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 
 /// A key change, and the same keys proved once more behind a reset.
@@ -106,6 +110,43 @@ fn lost_while_it_is_verified() {
         assert!(outcome.stderr.contains("put it into a reader again"), "{lost}: {outcome:#?}");
         all_made(&desk, 1, &format!("lost at {lost}"));
         assert_eq!((chip.card.done(PUT_KEY), chip.card.refused(PUT_KEY)), (1, 0), "{lost}");
+    }
+}
+
+/// Lost at its third authentication, then at the first one of the next visit: what is accepted behind that wipes the slate.
+#[test]
+fn lost_at_two_authentications() {
+    let desk = desk(&with(RESET, &job(1, "")));
+    let mut chip = Gate::new(Book::new(blank(1).0));
+    for (lost, code) in [(Some(10), 10), (Some(3), 10), (None, 0)] {
+        chip.forget();
+        if let Some(lost) = lost {
+            chip.lose_at(lost);
+        }
+        let program = Listening::start(desk.command(&RUN));
+        serve(program.address.expect("it listens"), PATIENCE, &Stop::default(), &mut chip).expect("it listened");
+        if lost.is_some() {
+            kill_process(Pid::from_child(&program.child), Signal::TERM).expect("it waits for a card");
+        }
+        program.finish().expect(code);
+    }
+    assert_eq!(chip.card.done(PUT_KEY), 1);
+    all_made(&desk, 1, "lost at two authentications");
+}
+
+/// It proves neither key in any session of that level: known when it is met, and nothing is written to it.
+#[test]
+fn a_level_at_which_a_random_challenge_proves_nothing() {
+    for (level, provable) in [("01", false), ("03", false), ("11", false), ("13", true), ("33", true)] {
+        for (options, random) in [("i=60", true), ("i=70", false)] {
+            let desk = desk(&with(&format!("level = \"{level}\"\n[stop]\nin_row = 1\n"), &job(1, "")));
+            let card = VirtualCard::from_profile(&format!("serial=00000001,{options}")).expect("a card");
+            let mut chip = Book::new(card);
+            let outcome = desk.run_with(&mut chip, &RUN);
+            let made = provable || !random;
+            assert_eq!((outcome.code(), chip.done(PUT_KEY)), (if made { 0 } else { 10 }, made.into()), "{outcome:#?}");
+            assert_eq!(outcome.stderr.contains("cannot prove its new Key-ENC"), !made, "{outcome:#?}");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::{output, registers, setup};
 use cardwright::batch::ahead::{A_READER, Ahead, Prepare};
 use cardwright::batch::figures::Figures;
-use cardwright::batch::run::{End, Ended, Halt, Run, left, run as run_all, take_over};
+use cardwright::batch::run::{End, Ended, Halt, Left, Run, run as run_all, take_over};
 use cardwright::batch::station::Station;
 use cardwright::batch::{Contents, Hands};
 use cardwright::session::Choices;
@@ -57,7 +57,7 @@ pub(super) fn run(settings: &Settings, args: &BatchRunArgs) -> Result<(), Failur
         End::Tripped(tripped) => Err(JobFailure::Stopped(tripped.to_string()).into()),
         End::Held(state, reason) => Err(JobFailure::Held { state, reason }.into()),
         End::NoReaders => Err(JobFailure::NoReaders.into()),
-        End::AllMade | End::NoMoreCards | End::Halted => match left {
+        End::AllMade | End::Elsewhere | End::NoMoreCards | End::Halted => match left {
             0 => Ok(()),
             left => Err(JobFailure::Left { left, all: balance.records }.into()),
         },
@@ -68,7 +68,7 @@ struct Done {
     entry: JobEntry,
     ended: Ended,
     balance: Balance,
-    /// Records that wait for a card.
+    /// Records that have no card yet.
     left: u64,
 }
 
@@ -101,7 +101,7 @@ fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failur
     registry.run_ended(number, Os.now(), &kept(&ended.figures))?;
     let balance = registry.balance(entry.id)?;
     tell(&mut audit, &entry, "batch.ended", format!("run {number}: {balance}"))?;
-    let left = left(&registry, entry.id)?;
+    let left = Left::of(&registry, entry.id)?.unmade();
     Ok(Some(Done { entry, ended, balance, left }))
 }
 
@@ -142,7 +142,7 @@ fn through(
         hands: Hands::default(),
     };
     let names: Vec<String> = feeders.iter().map(|feeder| feeder.name().to_owned()).collect();
-    let bars = Bars::new(&names, left(&registry, entry.id)?);
+    let bars = Bars::new(&names, Left::of(&registry, entry.id)?.waiting);
     let halt = Arc::new(Halt::default());
     on_signals(&halt)?;
     let dir = settings.state_dir()?.join("registry.db");
@@ -253,8 +253,9 @@ fn print(settings: &Settings, entry: &JobEntry, ended: &Ended, balance: &Balance
     let failed: u64 = readers.iter().map(|reader| reader.failed).sum();
     let aside: u64 = readers.iter().map(|reader| reader.aside).sum();
     let end = match &ended.end {
-        End::AllMade if balance.state(RecordState::Rejected) > 0 => "no card is left to be made".to_owned(),
+        End::AllMade if balance.accepted() < balance.records => "no card is left to be made".to_owned(),
         End::AllMade => "all cards are made".to_owned(),
+        End::Elsewhere => "the last cards are in the middle at another station".to_owned(),
         End::NoMoreCards => "there are no more cards in the readers".to_owned(),
         End::NoReaders => "every reader was lost".to_owned(),
         End::Halted => "ended by a person".to_owned(),

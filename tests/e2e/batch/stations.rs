@@ -1,0 +1,137 @@
+//! Two stations on one job, and people who take its records away: nobody's card is lost, and nobody waits for ever.
+
+use super::{
+    AGAIN, EXTERNAL_AUTHENTICATE, INITIALIZE_UPDATE, PATIENCE, RUN, all_made, attempts, balance, blank, desk, job,
+    registry,
+};
+use cardwright_keys::job::RecordState;
+use cardwright_link::vpcd::{Ended, Stop, serve};
+use cardwright_link::{SmartCard, VirtualCard};
+use cardwright_registry::jobs::Jobs;
+use cardwright_tests::altered::Altered;
+use cardwright_tests::cli::{Desk, Listening};
+use cardwright_tests::gate::{Gate, Moment};
+use rustix::process::Pid;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+fn put_in(address: SocketAddr, card: &mut dyn SmartCard) -> Ended {
+    serve(address, PATIENCE, &Stop::default(), card).expect("it listened")
+}
+
+/// A station of its own on the same records.
+fn station(desk: &Desk, name: &str) -> (Listening, SocketAddr) {
+    listening(desk, &[&AGAIN[..], &["--station", name]].concat())
+}
+
+fn listening(desk: &Desk, args: &[&str]) -> (Listening, SocketAddr) {
+    let program = Listening::start(desk.command(args));
+    let address = program.address.expect("it listens");
+    (program, address)
+}
+
+/// The card says when it has carried out its first command with this INS, and does not answer until it may.
+fn held_at(ins: u8, card: VirtualCard) -> (Altered<VirtualCard>, Receiver<()>, Sender<()>) {
+    let ((says, met), (go, may)) = (channel(), channel());
+    let mut waits = true;
+    let held = Altered::new(card, move |command, _| {
+        if waits && command.get(1) == Some(&ins) {
+            waits = false;
+            says.send(()).expect("somebody waits");
+            may.recv().expect("it may go on");
+        }
+    });
+    (held, met, go)
+}
+
+/// Both have looked up the same record when the first of them claims it: the other card gets the next one.
+#[test]
+fn both_want_the_same_record() {
+    let desk = desk(&job(2, ""));
+    let [(mut one, one_met, one_may), (mut other, other_met, other_may)] =
+        [1, 2].map(|serial| held_at(INITIALIZE_UPDATE, blank(serial).0));
+    let (north, at_north) = station(&desk, "north");
+    let south = thread::scope(|scope| {
+        scope.spawn(|| put_in(at_north, &mut one));
+        one_met.recv().expect("it is met");
+        let (south, at_south) = station(&desk, "south");
+        let other = &mut other;
+        scope.spawn(move || put_in(at_south, other));
+        other_met.recv().expect("it is met");
+        for go in [one_may, other_may] {
+            go.send(()).expect("it waits");
+        }
+        south
+    });
+    for outcome in [north.finish().expect(0), south.finish().expect(0)] {
+        assert!(outcome.stdout.contains("1 cards made") && !outcome.stderr.contains("aside"), "{outcome:#?}");
+    }
+    all_made(&desk, 2, "two stations");
+}
+
+/// It was begun at the one and is gone on with at the other, which has it in a reader when the first one comes back.
+#[test]
+fn a_station_that_comes_back_leaves_its_card_to_the_other() {
+    let desk = desk(&job(1, ""));
+    let mut chip = Gate::new(blank(1).0);
+    let (north, address) = station(&desk, "north");
+    chip.kill_at(4, Moment::During, Pid::from_child(&north.child));
+    put_in(address, &mut chip);
+    assert_eq!(north.finish().code(), -1);
+    // Its own station alone says that nobody knows what the card has.
+    let (north, _) = station(&desk, "north");
+    let (mut held, met, go) = held_at(EXTERNAL_AUTHENTICATE, chip.card);
+    let (south, address) = station(&desk, "south");
+    thread::scope(|scope| {
+        scope.spawn(|| put_in(address, &mut held));
+        met.recv().expect("it is met");
+        let back = north.finish().expect(10);
+        assert!(back.stdout.contains("in the middle at another station"), "{back:#?}");
+        let again = station(&desk, "north").0.finish().expect(10);
+        assert!(again.stdout.contains("in the middle at another station"), "{again:#?}");
+        go.send(()).expect("it waits");
+    });
+    let outcome = south.finish().expect(0);
+    assert!(outcome.stdout.contains("1 cards made"), "{outcome:#?}");
+    all_made(&desk, 1, "gone on with elsewhere");
+}
+
+/// The last record is cancelled while the run waits for its card.
+#[test]
+fn a_run_ends_when_nothing_is_left_for_it() {
+    let desk = desk(&job(2, ""));
+    let (program, address) = listening(&desk, &RUN);
+    put_in(address, &mut blank(1).0);
+    desk.run(&["batch", "cancel", "trial", "#2", "--reason", "not wanted"]).expect(0);
+    let outcome = program.finish().expect(0);
+    assert!(outcome.stdout.contains("no card is left to be made"), "{outcome:#?}");
+}
+
+/// A card in the middle whose run was cut off is met while somebody pauses the job: it is put aside, and the run ends in
+/// good order.
+#[test]
+fn paused_while_an_unknown_card_is_met() {
+    let desk = desk(&job(1, ""));
+    let mut chip = Gate::new(blank(1).0);
+    chip.lose_at(4);
+    let (program, address) = listening(&desk, &RUN);
+    assert_eq!(put_in(address, &mut chip), Ended::Torn);
+    let (mut held, met, go) = held_at(INITIALIZE_UPDATE, chip.card);
+    thread::scope(|scope| {
+        scope.spawn(|| put_in(address, &mut held));
+        met.recv().expect("it is met");
+        desk.run(&["batch", "pause", "trial", "--reason", "lunch"]).expect(0);
+        go.send(()).expect("it waits");
+    });
+    let outcome = program.finish().expect(10);
+    assert!(outcome.stderr.contains("put it aside") && outcome.stderr.contains("lunch"), "{outcome:#?}");
+    assert_eq!(balance(&desk).state(RecordState::Unknown), 1);
+    let registry = registry(&desk);
+    let entry = registry.job(&"trial".parse().expect("a name")).expect("an answer").expect("the job");
+    assert!(registry.runs(entry.id).expect("runs").iter().all(|run| run.ended.is_some()), "no run is open");
+    desk.run(&["batch", "resume", "trial", "--reason", "fed"]).expect(0);
+    desk.run_with(&mut held, &RUN).expect(0);
+    assert_eq!(attempts(&registry).len(), 1);
+    all_made(&desk, 1, "paused");
+}
