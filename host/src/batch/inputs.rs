@@ -16,7 +16,7 @@ mod text;
 
 pub use cards::{CardList, ListedCards, read_cards};
 pub use cardwright_hsm::sealed_field::{FieldError, Owner};
-pub use data::DataIndex;
+pub use data::{DataIndex, Field};
 pub use row::{CardData, Dgi, OpenDgi, VALUE_MAX, Value};
 
 pub use sealing::seal;
@@ -92,6 +92,9 @@ pub enum InputError {
     /// A sealed field, and no key for it.
     #[error("there are sealed fields in it, and the job names no key for them")]
     NoKey,
+    /// A data grouping that is to be sealed, and stands in no row: another one may be in clear that should not.
+    #[error("no row has the data grouping {0:04X}")]
+    NoField(u16),
     /// A sealed field does not open.
     #[error(transparent)]
     Field(#[from] FieldError),

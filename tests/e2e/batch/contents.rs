@@ -284,3 +284,25 @@ fn nothing_of_a_card_is_left_in_memory_when_the_last_one_is_in_the_reader() {
         nothing_of_the_cards_before(by_card);
     }
 }
+
+/// A grouping that no row has was mistyped: what was to be sealed would leave the house in clear.
+#[test]
+fn a_grouping_to_seal_that_no_row_has() {
+    let (desk, _) = ready(false);
+    let sealed = desk.path().join("data.jsonl");
+    std::fs::remove_file(&sealed).expect("it was written");
+    for dgi in [&["8202"][..], &["8201", "8202"]] {
+        let named: Vec<_> = dgi.iter().flat_map(|dgi| ["--dgi", dgi]).collect();
+        let refused =
+            run(&desk, &[&["batch", "seal", "job.toml", "--from", "clear.jsonl"][..], &named].concat()).expect(2);
+        assert!(refused.stderr.contains("no row has the data grouping 8202"), "{refused:#?}");
+        assert!(!sealed.exists());
+    }
+    let told = run(&desk, &["--json", "batch", "seal", "job.toml", "--from", "clear.jsonl", "--dgi", "8201"]).expect(0);
+    let fields =
+        serde_json::json!([{"dgi": "0101", "clear": 3, "sealed": 0}, {"dgi": "8201", "clear": 0, "sealed": 3}]);
+    assert_eq!(told.json()["fields"], fields);
+    assert_eq!(run(&desk, &["--json", "batch", "plan", "job.toml"]).expect(0).json()["data"], fields);
+    let plan = run(&desk, &["batch", "plan", "job.toml"]).expect(0);
+    assert!(plan.stdout.contains("  0101 in clear in 3 rows\n  8201 sealed in 3 rows\n"), "{plan:#?}");
+}

@@ -11,7 +11,7 @@ use cardwright_registry::jobs::Jobs;
 use cardwright_tests::altered::Altered;
 use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::gate::{Gate, Moment};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -134,4 +134,22 @@ fn paused_while_an_unknown_card_is_met() {
     desk.run_with(&mut held, &RUN).expect(0);
     assert_eq!(attempts(&registry).len(), 1);
     all_made(&desk, 1, "paused");
+}
+
+/// The terminal is closed, or the line to it is lost, while a card is in the reader: that card is made, and the run ends.
+#[test]
+fn a_terminal_that_is_gone() {
+    let desk = desk(&job(2, ""));
+    let (program, address) = listening(&desk, &RUN);
+    let (mut held, met, go) = held_at(EXTERNAL_AUTHENTICATE, blank(1).0);
+    thread::scope(|scope| {
+        scope.spawn(|| put_in(address, &mut held));
+        met.recv().expect("it is met");
+        kill_process(Pid::from_child(&program.child), Signal::HUP).expect("it is there");
+        go.send(()).expect("it waits");
+    });
+    program.finish().expect(10);
+    assert_eq!(balance(&desk).accepted(), 1);
+    desk.run_with(&mut blank(2).0, &RUN).expect(0);
+    all_made(&desk, 2, "without a terminal");
 }

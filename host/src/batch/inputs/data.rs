@@ -11,6 +11,7 @@ use cardwright_keys::custody::hash::sha256;
 use cardwright_keys::job::CARDS_MAX;
 use cardwright_keys::journal::CardId;
 use cardwright_registry::lines::TextLine;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
@@ -39,7 +40,16 @@ pub struct DataIndex {
     form: Form,
     rows: Rows,
     pinned: Pinned,
-    sealed: bool,
+    fields: BTreeMap<u16, Field>,
+}
+
+/// In how many rows of a file a data grouping stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Field {
+    /// Its value for anybody to read.
+    pub clear: u64,
+    /// Its value sealed.
+    pub sealed: u64,
 }
 
 #[derive(Debug)]
@@ -56,7 +66,7 @@ struct Gathered<'a> {
     offset: u64,
     cards: Vec<(Key, Row)>,
     numbers: Vec<Row>,
-    sealed: bool,
+    fields: BTreeMap<u16, Field>,
 }
 
 impl Gathered<'_> {
@@ -73,7 +83,13 @@ impl Gathered<'_> {
             _ => return Err(InputError::unfit(number, "a file names a card in every row, or in none")),
         }
         self.offset += length(&line);
-        self.sealed |= data.blocks.iter().any(|block| matches!(block.value, Value::Sealed { .. }));
+        for block in &data.blocks {
+            let field = self.fields.entry(block.tag).or_default();
+            match block.value {
+                Value::Clear(_) => field.clear += 1,
+                Value::Sealed { .. } => field.sealed += 1,
+            }
+        }
         Ok(())
     }
 
@@ -107,17 +123,18 @@ impl DataIndex {
             }
             Format::Jsonl => Form::Jsonl,
         };
-        let mut rows = Gathered { form: &form, offset, cards: Vec::new(), numbers: Vec::new(), sealed: false };
+        let mut rows =
+            Gathered { form: &form, offset, cards: Vec::new(), numbers: Vec::new(), fields: BTreeMap::new() };
         while let Some(line) = lines.advance()? {
             rows.take(line)?;
         }
-        let sealed = rows.sealed;
+        let fields = std::mem::take(&mut rows.fields);
         let rows = rows.checked()?;
         let count = match &rows {
             Rows::Cards(rows) => rows.len(),
             Rows::Numbers(rows) => rows.len(),
         };
-        Ok(Self { file, form, rows, pinned: lines.pin(count as u64), sealed })
+        Ok(Self { file, form, rows, pinned: lines.pin(count as u64), fields })
     }
 
     /// What was checked.
@@ -128,8 +145,14 @@ impl DataIndex {
 
     /// Whether a value in it is sealed, so that the job's key is wanted.
     #[must_use]
-    pub const fn sealed(&self) -> bool {
-        self.sealed
+    pub fn sealed(&self) -> bool {
+        self.fields.values().any(|field| field.sealed > 0)
+    }
+
+    /// The data groupings that stand in it, by tag.
+    #[must_use]
+    pub const fn fields(&self) -> &BTreeMap<u16, Field> {
+        &self.fields
     }
 
     /// Whether its rows name cards; else they go by their number.

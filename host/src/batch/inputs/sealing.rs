@@ -12,17 +12,19 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-/// Writes a data file as JSON Lines into a new file, mode 0600, the values of these data groupings sealed for the job. How
-/// many rows.
+/// Writes a data file as JSON Lines into a new file, mode 0600, the values of these data groupings sealed for the job. What
+/// was in the file.
 ///
 /// # Errors
-/// [`InputError`]: what is there of the new file then is of no use.
-pub fn seal(from: &Path, to: &Path, job: &Name, key: &KeyMaterial, tags: &[u16]) -> Result<u64, InputError> {
+/// [`InputError`]: there is no new file then.
+pub fn seal(from: &Path, to: &Path, job: &Name, key: &KeyMaterial, tags: &[u16]) -> Result<DataIndex, InputError> {
     let index = DataIndex::check(from)?;
+    if let Some(tag) = tags.iter().find(|tag| !index.fields().contains_key(tag)) {
+        return Err(InputError::NoField(*tag));
+    }
     let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Until it is whole it has another name: mode 0600 as all such files.
     let mut out = BufWriter::new(NamedTempFile::with_prefix_in(".cardwright-seal-", directory)?);
-    let rows = index.pinned().cards;
     for data in index.rows() {
         write_row(&mut out, &data?, (job, key), tags)?;
     }
@@ -30,7 +32,7 @@ pub fn seal(from: &Path, to: &Path, job: &Name, key: &KeyMaterial, tags: &[u16])
     whole.as_file().sync_all()?;
     whole.persist_noclobber(to).map_err(|error| error.error)?;
     File::open(directory)?.sync_all()?;
-    Ok(rows)
+    Ok(index)
 }
 
 fn write_row(

@@ -83,7 +83,7 @@ pub(crate) struct Global {
     /// Seconds that a card may take for one APDU [default: 60]
     #[arg(long, global = true, env = "CARDWRIGHT_TIME_LIMIT", value_name = "SECONDS", value_parser = seconds())]
     pub(crate) time_limit: Option<u64>,
-    /// Seconds to wait for a virtual card to dial in [default: 30]
+    /// Seconds to wait for a virtual card to dial in; `batch run` waits until it ends [default: 30]
     #[arg(long, global = true, env = "CARDWRIGHT_WAIT", value_name = "SECONDS", value_parser = seconds())]
     pub(crate) wait: Option<u64>,
     /// Read what compromised keys made, for this reason: logged, and approved where there is dual control

@@ -43,7 +43,14 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to stdout with 0, usage errors to stderr with 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return shown(error).print().map_or(ExitCode::from(2), |()| ExitCode::from(code));
+            let error = shown(error);
+            if code != 0 && wants_json() {
+                let message = error.to_string();
+                let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                let next = "`--help` behind the command shows what it takes";
+                let _ = output::json(&serde_json::json!({ "error": { "code": code, "message": first, "next": next } }));
+            }
+            return error.print().map_or(ExitCode::from(2), |()| ExitCode::from(code));
         }
     };
     setup::start_tracing(cli.global.verbose);
@@ -55,6 +62,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }
+}
+
+/// As far as that can be said of a command line that is none.
+fn wants_json() -> bool {
+    let asked = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    let set = std::env::var("CARDWRIGHT_JSON").map(|set| set.to_ascii_lowercase());
+    asked || set.is_ok_and(|set| ["1", "true", "t", "yes", "y", "on"].contains(&set.as_str()))
 }
 
 /// What was typed, or passed on by a script, may be anything, and as long as it likes: it is repeated harmless and short.

@@ -157,7 +157,7 @@ impl Account<'_> {
         page.heading("Time of each card");
         let (median, most) = (took.percentile(50), took.percentile(95));
         page.paragraph(&format!(
-            "From power to the end, of {} accepted cards: median {}, 95 of 100 at the most {}, the longest {}. The scale is \
+            "From power to the end, of {} accepted cards: half of them at the most {}, 95 of 100 at the most {}, the longest {}. The scale is \
              logarithmic.",
             took.count,
             duration(median),
@@ -207,7 +207,7 @@ impl Account<'_> {
             [cell(name), figures.count.to_string()].into_iter().chain(times).collect()
         };
         let rows: Vec<Vec<_>> = commands.iter().map(row).collect();
-        page.table(&["command", "sent", "mean", "median", "95 of 100", "longest"], &rows);
+        page.table(&["command", "sent", "mean", "median, at the most", "95 of 100, at the most", "longest"], &rows);
     }
 
     fn readers(&self, page: &mut Page) {

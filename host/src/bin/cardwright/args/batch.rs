@@ -1,7 +1,7 @@
 //! The arguments of `batch`.
 
 use super::life::why;
-use cardwright_keys::job::Fate;
+use cardwright_keys::job::{Fate, RecordState};
 use cardwright_keys::journal::CardId;
 use cardwright_keys::keyref::Name;
 use clap::{Args, Subcommand};
@@ -83,8 +83,8 @@ pub(crate) struct BatchStatusArgs {
     #[arg(value_name = "JOB")]
     pub(crate) job: Option<Name>,
     /// List the cards in this state; may be given again
-    #[arg(long, value_name = "STATE")]
-    pub(crate) list: Vec<String>,
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub(crate) list: Vec<RecordState>,
 }
 
 #[derive(Debug, Args)]
@@ -182,6 +182,11 @@ pub(crate) struct SealArgs {
     /// Read the data file from here, with the fields in clear
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
+}
+
+fn state(text: &str) -> Result<RecordState, String> {
+    let names = RecordState::ALL.map(RecordState::name).join(", ");
+    text.parse().map_err(|_| format!("the states are {names}"))
 }
 
 fn fate(text: &str) -> Result<Fate, String> {

@@ -99,7 +99,8 @@ pub(crate) struct KeysReportArgs {
 
 /// One line of plain text. What is wrong is not repeated: it may be anything.
 pub(super) fn why(text: &str) -> Result<String, &'static str> {
-    reason(text).map(str::to_owned).map_err(|_| "a reason is one line of at most 400 bytes, without control characters")
+    let good = reason(text).ok().filter(|text| !text.is_empty());
+    good.map(str::to_owned).ok_or("what is wanted is one line of 1 to 400 bytes, without control characters")
 }
 
 fn date(text: &str) -> Result<u64, &'static str> {

@@ -7,6 +7,7 @@ use crate::args::BatchPlanArgs;
 use crate::config::Settings;
 use crate::{card_keys, output, registers, setup};
 use cardwright::batch::Contents;
+use cardwright::batch::inputs::Field;
 use cardwright::rotate::{KeptKey, Request, check};
 use cardwright_hsm::Keyring;
 use cardwright_keys::job::{Delivery, EXAMPLE, Job, LifeCycle, Verify};
@@ -17,7 +18,7 @@ use cardwright_keys::vault::{Purpose, Vault};
 use cardwright_proto::gp::key::Kvn;
 use cardwright_registry::jobs::Jobs;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -119,6 +120,8 @@ pub(super) struct Plan {
     /// Reference, check values for a card with a KDD of zeros: two references to one key show the same.
     keys: Vec<(String, String)>,
     target: String,
+    /// What is in the data file, by tag.
+    data: BTreeMap<u16, Field>,
     steps: Vec<String>,
     undone: &'static str,
     cards: u64,
@@ -151,6 +154,7 @@ impl Plan {
             deliveries: job.deliveries.iter().zip(loaded.counts()).map(listed).collect(),
             keys,
             target: format!("set {} {}", job.target.kvn, new.map_or_else(String::new, |key| format!("from {key}"))),
+            data: loaded.data.as_ref().map(|data| data.fields().clone()).unwrap_or_default(),
             steps: per_card.into_iter().map(|step| step.apdu).collect(),
             undone: undone(job),
             cards: loaded.cards(),
@@ -176,6 +180,7 @@ impl Plan {
             "deliveries": self.deliveries.iter().map(delivery).collect::<Vec<_>>(),
             "keys": self.keys.iter().map(|(key, kcvs)| json!({ "key": key, "kcvs": kcvs })).collect::<Vec<_>>(),
             "target": self.target,
+            "data": fields_json(&self.data),
             "commands": self.steps,
             "cannot_be_undone": self.undone,
             "cards": self.cards,
@@ -208,6 +213,9 @@ impl Plan {
         for (key, kcvs) in &self.keys {
             let _ = writeln!(out, "  {}  KCV {kcvs} (AES, for a KDD of zeros)", harmless(key));
         }
+        if !self.data.is_empty() {
+            let _ = write!(out, "their data:\n{}", fields_text(&self.data));
+        }
         let _ = writeln!(out, "each card, in plain form:");
         for step in &self.steps {
             let _ = writeln!(out, "  {step}");
@@ -228,6 +236,21 @@ impl Plan {
         out.push_str("no card was touched\n");
         out
     }
+}
+
+/// Which data groupings are sealed, and which are not: a mistake there shows before the file leaves the house.
+pub(super) fn fields_text(fields: &BTreeMap<u16, Field>) -> String {
+    let line = |(tag, field): (&u16, &Field)| match field {
+        Field { clear: 0, sealed } => format!("  {tag:04X} sealed in {sealed} rows\n"),
+        Field { clear, sealed: 0 } => format!("  {tag:04X} in clear in {clear} rows\n"),
+        Field { clear, sealed } => format!("  {tag:04X} sealed in {sealed} rows, IN CLEAR in {clear}\n"),
+    };
+    fields.iter().map(line).collect()
+}
+
+pub(super) fn fields_json(fields: &BTreeMap<u16, Field>) -> serde_json::Value {
+    let field = |(tag, field): (&u16, &Field)| json!({ "dgi": format!("{tag:04X}"), "clear": field.clear, "sealed": field.sealed });
+    fields.iter().map(field).collect()
 }
 
 /// Seconds, as people say it.

@@ -26,8 +26,9 @@ use cardwright_link::feeder::{Feeder, feeder};
 use cardwright_registry::jobs::{JobEntry, JobState, Jobs};
 use cardwright_registry::sqlite::SqliteRegistry;
 use serde_json::json;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fs::{File, TryLockError};
+use std::io::{Write, stderr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
@@ -231,17 +232,19 @@ pub(super) fn tell(audit: &mut dyn AuditSink, entry: &JobEntry, what: &str, deta
     Ok(audit.record(&event)?)
 }
 
-/// The first SIGINT or SIGTERM ends the run when every reader has ended its card; the second one ends the program.
+/// The first SIGINT, SIGTERM or SIGHUP (the terminal is gone) ends the run when every reader has ended its card; the second
+/// one ends the program.
 fn on_signals(halt: &Arc<Halt>) -> Result<(), Failure> {
     let halt = Arc::clone(halt);
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(Failure::Output)?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failure::Output)?;
     std::thread::spawn(move || {
         for (count, _) in signals.forever().enumerate() {
             if count > 0 {
                 drop(signal_hook::low_level::emulate_default_handler(SIGINT));
             }
-            eprintln!("ending when every reader has ended its card; once more ends it at once");
             halt.set(End::Halted);
+            // Where the terminal is gone, nobody is there to be told.
+            let _ = writeln!(stderr(), "ending when every reader has ended its card; once more ends it at once");
         }
     });
     Ok(())

@@ -33,13 +33,9 @@ pub(super) fn run(settings: &Settings, args: &BatchStatusArgs) -> Result<(), Fai
         None => registry.jobs()?,
     };
     let visible = |entry: &JobEntry| settings.issuer.as_ref().is_none_or(|own| *own == entry.issuer);
-    let mut states = Vec::new();
-    for word in &args.list {
-        states.push(word.parse::<RecordState>().map_err(|_| JobFailure::NoCard)?);
-    }
     let mut all = Vec::new();
     for entry in entries.into_iter().filter(visible) {
-        all.push(shown(&registry, entry, &states)?);
+        all.push(shown(&registry, entry, &args.list)?);
     }
     if settings.json {
         return output::json(&json!({ "jobs": all.iter().map(Shown::json).collect::<Vec<_>>() }));
@@ -108,6 +104,7 @@ impl Shown {
             let _ = writeln!(out, "  step {step}: {came} came, {left} left, {} there", came - left);
         }
         let zero = match entry.variance {
+            Some(0) => "closed, balanced to zero".to_owned(),
             Some(variance) => format!("closed with a variance of {variance}"),
             None if balance.balances() => "balanced to zero".to_owned(),
             None => "not balanced yet".to_owned(),
@@ -118,7 +115,13 @@ impl Shown {
         }
         for (record, card) in listed {
             let reason = output::harmless(&record.reason);
-            let _ = writeln!(out, "  #{} {card} {} {reason}", record.number, record.state);
+            let _ = writeln!(
+                out,
+                "  #{} {card} {}{}{reason}",
+                record.number,
+                record.state,
+                if reason.is_empty() { "" } else { " " }
+            );
         }
         out
     }
