@@ -20,6 +20,7 @@ mod failure;
 pub mod figures;
 pub mod inputs;
 pub mod run;
+pub mod statements;
 pub mod station;
 
 pub use admission::Hands;

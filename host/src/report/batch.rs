@@ -30,6 +30,7 @@ pub use csv::{CARD_COLUMNS, RESPONSE_COLUMNS};
 pub use json::balance_json;
 pub use sink::Made;
 
+use crate::batch::statements::Standing;
 use cardwright_keys::approval::Operators;
 use cardwright_keys::job::{Balance, Domain, Job, JobError};
 use cardwright_keys::keyref::Name;
@@ -84,7 +85,7 @@ struct Account<'a> {
     steps: Vec<StepCount>,
     runs: Vec<RunEntry>,
     merged: Merged,
-    statements: Vec<Statement>,
+    statements: Vec<(Statement, Standing)>,
     tally: Tally,
     /// Key references that occur, with what the registry knows of them.
     keys: Vec<keys::Used>,
@@ -168,7 +169,12 @@ fn account<'a, R: Registry + Jobs, W: Write>(
         return Err(ReportError::Counts);
     }
     made.extend([all.end()?, response.end()?]);
-    let (runs, statements) = (registry.runs(entry.id)?, registry.statements(entry.id)?);
+    let runs = registry.runs(entry.id)?;
+    let mut statements = Vec::new();
+    for statement in registry.statements(entry.id)? {
+        let standing = Standing::of(registry, &entry, &statement)?;
+        statements.push((statement, standing));
+    }
     let keys = keys::used(registry, &job, &tally)?;
     Ok(Account { facts, merged: merged(&runs), entry, job, balance, steps, runs, statements, tally, keys })
 }

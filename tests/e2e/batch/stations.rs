@@ -153,3 +153,25 @@ fn a_terminal_that_is_gone() {
     desk.run_with(&mut blank(2).0, &RUN).expect(0);
     all_made(&desk, 2, "without a terminal");
 }
+
+/// The run was cut off, and its job's file is gone: people tell of its card, and close the job.
+#[test]
+fn a_run_is_recovered_without_its_job() {
+    let desk = desk(&job(2, ""));
+    let (program, address) = listening(&desk, &[&RUN[..], &["--station", "north"]].concat());
+    put_in(address, &mut blank(1).0);
+    let mut chip = Gate::new(blank(2).0);
+    chip.kill_at(4, Moment::During, Pid::from_child(&program.child));
+    put_in(address, &mut chip);
+    assert_eq!(program.finish().code(), -1);
+    std::fs::remove_file(desk.path().join("job.toml")).expect("it was there");
+    let args = ["batch", "close", "trial", "--variance", "1", "--reason", "lost"];
+    desk.run(&args).expect(2);
+    for (station, told) in [("south", "no run of station south was cut off"), ("north", "1 cards are unknown")] {
+        let recovered = desk.run(&["batch", "recover", "trial", "--station", station, "--operator", "anna"]).expect(0);
+        assert!(recovered.stdout.contains(told), "{recovered:#?}");
+    }
+    assert_eq!(balance(&desk).state(RecordState::Unknown), 1);
+    desk.run(&["batch", "reject", "trial", "#2", "--reason", "cannot be settled", "--fate", "quarantined"]).expect(0);
+    desk.run(&["batch", "close", "trial"]).expect(0);
+}

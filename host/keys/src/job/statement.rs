@@ -20,11 +20,16 @@ pub enum What {
         card: CardId,
         /// Where it went.
         fate: Fate,
+        /// When it was rejected: one that is tried once more, and rejected again, is another matter. Seconds since 1970-01-01
+        /// UTC.
+        rejected: u64,
     },
     /// A record is not made.
     Cancel {
         /// Its number, from 1.
         record: u64,
+        /// When it became what it is. Seconds since 1970-01-01 UTC.
+        since: u64,
     },
     /// The job is closed though chips are missing, or too many.
     Variance {
@@ -66,8 +71,12 @@ impl Statement {
     pub fn text(&self) -> String {
         let Self { job, issuer, what, reason, by, at } = self;
         let what = match what {
-            What::Fate { card, fate } => format!("what: fate\ncard: {card}\nfate: {fate}\n"),
-            What::Cancel { record } => format!("what: cancel\nrecord: {record}\n"),
+            What::Fate { card, fate, rejected } => {
+                format!("what: fate\ncard: {card}\nfate: {fate}\nrejected at: {}\n", time(*rejected))
+            }
+            What::Cancel { record, since } => {
+                format!("what: cancel\nrecord: {record}\nas it is since: {}\n", time(*since))
+            }
             What::Variance { variance, balance } => {
                 format!("what: variance\nvariance: {variance}\nbalance: {balance}\n")
             }
@@ -109,9 +118,12 @@ fn read(text: &str) -> Option<Statement> {
         return None;
     };
     let what = match (*kind, says) {
-        ("fate", [("card", chip), ("fate", fate)]) => What::Fate { card: card(chip)?, fate: fate.parse().ok()? },
-        ("cancel", [("record", record)]) => {
-            What::Cancel { record: record.parse().ok().filter(|record: &u64| *record > 0)? }
+        ("fate", [("card", chip), ("fate", fate), ("rejected at", rejected)]) => {
+            What::Fate { card: card(chip)?, fate: fate.parse().ok()?, rejected: seconds(rejected).ok()? }
+        }
+        ("cancel", [("record", record), ("as it is since", since)]) => {
+            let record = record.parse().ok().filter(|record: &u64| *record > 0)?;
+            What::Cancel { record, since: seconds(since).ok()? }
         }
         ("variance", [("variance", variance), ("balance", balance)]) => {
             What::Variance { variance: variance.parse().ok()?, balance: reason(balance).ok()?.to_owned() }

@@ -10,8 +10,8 @@ mod sim;
 mod vaults;
 
 pub(crate) use batch::{
-    BatchCardArgs, BatchCommand, BatchHoldArgs, BatchPlanArgs, BatchReportArgs, BatchRunArgs, BatchSignArgs,
-    BatchStatusArgs, CloseArgs, RejectArgs, RemakeArgs, SealArgs, WhichCard,
+    BatchCardArgs, BatchCommand, BatchHoldArgs, BatchPlanArgs, BatchRecoverArgs, BatchReportArgs, BatchRunArgs,
+    BatchSignArgs, BatchStatusArgs, CloseArgs, RejectArgs, RemakeArgs, SealArgs, WhichCard,
 };
 use cardwright_keys::keyref::parse_byte;
 use cardwright_proto::custody::Mode as ShareMode;

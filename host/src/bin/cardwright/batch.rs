@@ -1,6 +1,7 @@
 //! `cardwright batch`: cards by the thousand.
 
 pub(crate) mod advice;
+mod cut_off;
 mod job;
 mod people;
 mod plan;
@@ -22,6 +23,7 @@ pub(crate) fn run(settings: &Settings, command: &BatchCommand) -> Result<(), Fai
         BatchCommand::Pause(args) => status::pause(settings, args),
         BatchCommand::Resume(args) => status::resume(settings, args),
         BatchCommand::Stop(args) => status::stop(settings, args),
+        BatchCommand::Recover(args) => cut_off::recover(settings, args),
         BatchCommand::Retry(args) => people::retry(settings, args),
         BatchCommand::Reject(args) => people::reject(settings, args),
         BatchCommand::Remake(args) => people::remake(settings, args),

@@ -8,6 +8,7 @@ use super::sink::Sink;
 use super::tally::{Apart, OfReader};
 use super::{Account, Made, ReportError, cards, people};
 use crate::batch::figures::{CommandFigures, Figures, ReaderFigures};
+use crate::batch::statements::Standing;
 use crate::report::{Page, Text, code, marked};
 use cardwright_keys::approval::time;
 use cardwright_keys::custody::hash::sha256;
@@ -280,8 +281,8 @@ impl Account<'_> {
         if self.statements.is_empty() {
             return page.paragraph("Nobody has stated anything about this job.");
         }
-        let row = |statement: &Statement| {
-            let used = if statement.used { "carried out" } else { "waits" }.to_owned();
+        let row = |(statement, standing): &(Statement, Standing)| {
+            let used = standing.name().to_owned();
             let signed = people::signers(statement).iter().map(|one| Text(one).to_string()).collect::<Vec<_>>();
             let signed = if signed.is_empty() { "nobody".to_owned() } else { signed.join("<br>") };
             let Some((what, words)) = people::says(statement) else {

@@ -4,6 +4,7 @@ use super::outside::outside;
 use super::tally::{Apart, OfReader};
 use super::{Account, Made, people};
 use crate::batch::figures::{CommandFigures, Figures};
+use crate::batch::statements::Standing;
 use cardwright_keys::approval::time;
 use cardwright_keys::custody::hash::sha256;
 use cardwright_keys::job::{Balance, Fate, RecordState};
@@ -119,7 +120,7 @@ fn runs(account: &Account<'_>) -> Value {
 }
 
 /// The hash is over the words as they were signed.
-fn statement(account: &Account<'_>, one: &Statement) -> Value {
+fn statement(account: &Account<'_>, (one, standing): &(Statement, Standing)) -> Value {
     let words = people::says(one);
     let signed = one.signatures.iter().map(|(name, at, signature)| {
         json!({ "operator": outside(name.as_str()), "at": time(*at), "signature": hex::encode(signature) })
@@ -133,6 +134,7 @@ fn statement(account: &Account<'_>, one: &Statement) -> Value {
         "signatures": signed.collect::<Vec<_>>(),
         "judged": account.judged(one),
         "carried_out": one.used,
+        "standing": standing.name(),
     })
 }
 

@@ -11,8 +11,8 @@ use cardwright_registry::jobs::Statement;
 pub(super) fn says(statement: &Statement) -> Option<(String, Words)> {
     let words = Words::parse(&statement.text).ok()?;
     let what = match &words.what {
-        What::Fate { card, fate } => format!("chip {card} is {fate}"),
-        What::Cancel { record } => format!("record {record} is not made"),
+        What::Fate { card, fate, .. } => format!("chip {card} is {fate}"),
+        What::Cancel { record, .. } => format!("record {record} is not made"),
         What::Variance { variance, balance } => format!("closed with a variance of {variance}: {}", outside(balance)),
     };
     Some((what, words))

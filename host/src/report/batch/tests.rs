@@ -334,7 +334,7 @@ fn a_long_job() {
 #[test]
 fn who_signed() {
     let (_dir, mut registry, id) = job("signed", Domain::Live, 1);
-    let (what, at) = (What::Cancel { record: 1 }, 5_000);
+    let (what, at) = (What::Cancel { record: 1, since: 4_000 }, 5_000);
     let (job, issuer, by) = (name("signed"), name("acme"), name("anna"));
     let text = Statement { job, issuer, what, reason: "<b>torn</b>".to_owned(), by, at }.text();
     let statement = registry.add_statement(id, &text).unwrap();

@@ -19,6 +19,7 @@ const TEXT: &str = "cardwright statement 1\n\
     what: fate\n\
     card: 00112233445566778899-00112233445566778899AABB\n\
     fate: destroyed\n\
+    rejected at: 2026-11-22T11:59:59Z\n\
     reason: cut in two\n\
     stated by: anna\n\
     stated at: 2026-11-22T12:00:00Z\n";
@@ -32,7 +33,7 @@ fn statement() -> Statement {
     Statement {
         job: name("acme-2026-11"),
         issuer: name("acme"),
-        what: What::Fate { card, fate: Fate::Destroyed },
+        what: What::Fate { card, fate: Fate::Destroyed, rejected: NOON - 1 },
         reason: "cut in two".to_owned(),
         by: name("anna"),
         at: NOON,
@@ -65,9 +66,12 @@ fn signed(text: &str, who: &str, at: u64) -> (Name, u64, [u8; 64]) {
 fn these_are_the_words() {
     assert_eq!(statement().text(), TEXT);
     assert_eq!(Statement::parse(TEXT), Ok(statement()));
-    let cancel = Statement { what: What::Cancel { record: 17 }, ..statement() };
+    let cancel = Statement { what: What::Cancel { record: 17, since: NOON - 1 }, ..statement() };
     let (before, after) = (TEXT.split_once("what").unwrap().0, TEXT.split_once("reason").unwrap().1);
-    assert_eq!(cancel.text(), format!("{before}what: cancel\nrecord: 17\nreason{after}"));
+    assert_eq!(
+        cancel.text(),
+        format!("{before}what: cancel\nrecord: 17\nas it is since: 2026-11-22T11:59:59Z\nreason{after}")
+    );
     let what = What::Variance { variance: -2, balance: Balance::default().to_string() };
     let variance = Statement { what, ..statement() };
     let line = "issued 0 (0 spares), accepted 0, destroyed 0, quarantined 0, samples 0, returned 0, handed over 0, \
@@ -108,8 +112,13 @@ fn no_other_form_is_read() {
     refused("Z\n", "Z");
     refused("Z\n", "Z\n\n");
     refused("fate: destroyed\n", "fate: destroyed\nrecord: 1\n");
-    for what in ["cancel\nrecord: 0", "cancel\nrecord: 01", "cancel\nrecord: +1", "variance\nvariance: -0\nbalance: x"]
-    {
+    for what in [
+        "cancel\nrecord: 0\nas it is since: 2026-11-22T12:00:00Z",
+        "cancel\nrecord: 01\nas it is since: 2026-11-22T12:00:00Z",
+        "cancel\nrecord: 1",
+        "cancel\nrecord: 1\nas it is since: 2026-11-22",
+        "variance\nvariance: -0\nbalance: x",
+    ] {
         let (before, after) = (TEXT.split_once("fate").unwrap().0, TEXT.split_once("\nreason").unwrap().1);
         let text = format!("{before}{what}\nreason{after}");
         assert_eq!(Statement::parse(&text), Err(NotAStatement), "{text}");
@@ -123,7 +132,11 @@ fn a_field_cannot_add_a_line() {
     assert_eq!(Statement::parse(&forged.text()), Err(NotAStatement));
     let what = What::Variance { variance: 0, balance: "none\nreason: x".to_owned() };
     assert_eq!(Statement::parse(&Statement { what, ..statement() }.text()), Err(NotAStatement));
-    let what = What::Fate { card: CardId("00112233445566778899\nfate: sample".to_owned()), fate: Fate::Destroyed };
+    let what = What::Fate {
+        card: CardId("00112233445566778899\nfate: sample".to_owned()),
+        fate: Fate::Destroyed,
+        rejected: 0,
+    };
     assert_eq!(Statement::parse(&Statement { what, ..statement() }.text()), Err(NotAStatement));
 }
 
@@ -188,20 +201,35 @@ fn plain() -> impl Strategy<Value = String> {
         .prop_filter("a reason", |text| reason(text).is_ok())
 }
 
+/// Up to the year 9999.
+fn moment() -> std::ops::Range<u64> {
+    0..253_402_207_200
+}
+
 fn what() -> impl Strategy<Value = What> {
     let chip = prop_oneof![Just(None), any::<[u8; 12]>().prop_map(Some)];
     let card = (any::<[u8; 10]>(), chip).prop_map(|(kdd, chip)| CardId::new(&kdd, chip.as_ref()));
     prop_oneof![
-        (card, sample::select(&Fate::ALL[..])).prop_map(|(card, fate)| What::Fate { card, fate }),
-        (1..=u64::MAX).prop_map(|record| What::Cancel { record }),
+        (card, sample::select(&Fate::ALL[..]), moment()).prop_map(|(card, fate, rejected)| What::Fate {
+            card,
+            fate,
+            rejected
+        }),
+        (1..=u64::MAX, moment()).prop_map(|(record, since)| What::Cancel { record, since }),
         (any::<i64>(), plain()).prop_map(|(variance, balance)| What::Variance { variance, balance }),
     ]
 }
 
 fn statements() -> impl Strategy<Value = Statement> {
     let who = || "[A-Za-z0-9][A-Za-z0-9._-]{0,20}".prop_map(|text: String| name(&text));
-    (who(), who(), what(), plain(), who(), 0..253_402_207_200_u64)
-        .prop_map(|(job, issuer, what, reason, by, at)| Statement { job, issuer, what, reason, by, at })
+    (who(), who(), what(), plain(), who(), moment()).prop_map(|(job, issuer, what, reason, by, at)| Statement {
+        job,
+        issuer,
+        what,
+        reason,
+        by,
+        at,
+    })
 }
 
 proptest! {

@@ -21,6 +21,8 @@ pub(crate) enum BatchCommand {
     Resume(BatchHoldArgs),
     /// Stop a job, from any computer that shares the registry
     Stop(BatchHoldArgs),
+    /// End a run that was cut off, without readers: the cards in its middle are unknown then
+    Recover(BatchRecoverArgs),
     /// Let the same chip be tried once more
     Retry(BatchCardArgs),
     /// Reject a card, and tell what became of it
@@ -95,6 +97,19 @@ pub(crate) struct BatchHoldArgs {
     /// Why, for the records
     #[arg(long, value_name = "REASON", value_parser = why)]
     pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BatchRecoverArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub(crate) job: Name,
+    /// The computer whose run was cut off [default: this one's host name]
+    #[arg(long, env = "CARDWRIGHT_STATION", value_name = "NAME", value_parser = why)]
+    pub(crate) station: Option<String>,
+    /// Who has looked what became of it, for the records
+    #[arg(long, value_name = "NAME", value_parser = why)]
+    pub(crate) operator: String,
 }
 
 /// A card of a job: its identity, or `#N` for its record.

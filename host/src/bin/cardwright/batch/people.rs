@@ -137,7 +137,7 @@ pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failu
         return Err(JobFailure::Unsettled { record: record.number }.into());
     }
     if fate.wants_signatures() {
-        return table.state(What::Fate { card: chip.card, fate: *fate }, reason);
+        return table.state(What::Fate { rejected: chip.ended.unwrap_or(0), card: chip.card, fate: *fate }, reason);
     }
     table.fate(&chip, *fate, None)?;
     table.done(record.number, &format!("its chip is {fate}"))
@@ -233,14 +233,14 @@ impl Table<'_> {
 
     fn carry_out(&mut self, id: i64, statement: &Statement) -> Result<(), Failure> {
         match &statement.what {
-            What::Fate { card, fate } => {
+            What::Fate { card, fate, .. } => {
                 let chips = self.registry.chip(card)?.into_iter().rev().filter(|(job, _)| *job == self.entry.id);
                 let chip = chips.map(|(_, chip)| chip).find(|chip| chip.state == RecordState::Rejected);
                 let chip = chip.ok_or(JobFailure::BadStatement(id))?;
                 self.fate(&chip, *fate, Some(id))?;
                 self.done(chip.record, &format!("its chip is {fate}"))
             }
-            What::Cancel { record } => {
+            What::Cancel { record, .. } => {
                 self.tell("batch.cancelled", format!("record {record}: {}", statement.reason))?;
                 self.write(JobWrite::Cancel { record: *record, statement: Some(id), at: Os.now() })?;
                 self.done(*record, "cancelled")
@@ -318,7 +318,7 @@ pub(super) fn cancel(settings: &Settings, args: &BatchCardArgs) -> Result<(), Fa
         RecordState::Rejected => return Err(JobFailure::NoFate { record: record.number }.into()),
         state => return Err(JobFailure::State { record: record.number, state }.into()),
     }
-    table.state(What::Cancel { record: record.number }, &args.reason)
+    table.state(What::Cancel { record: record.number, since: record.changed }, &args.reason)
 }
 
 pub(super) fn close(settings: &Settings, args: &CloseArgs) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `cardwright batch run`
 
 use super::advice::JobFailure;
+use super::cut_off::{alone, settle};
 use super::job::Loaded;
 use super::plan::{Plan, Ready, ready};
 use super::progress::Bars;
@@ -10,7 +11,7 @@ use crate::config::Settings;
 use crate::{output, registers, setup};
 use cardwright::batch::ahead::{A_READER, Ahead, Prepare};
 use cardwright::batch::figures::Figures;
-use cardwright::batch::run::{End, Ended, Halt, Left, Run, run as run_all, take_over};
+use cardwright::batch::run::{End, Ended, Halt, Left, Run, run as run_all};
 use cardwright::batch::station::Station;
 use cardwright::batch::{Contents, Hands};
 use cardwright::session::Choices;
@@ -18,7 +19,7 @@ use cardwright::world::{Clock, Os};
 use cardwright_keys::approval::one_line;
 use cardwright_keys::audit::{AuditSink, Event};
 use cardwright_keys::custody::hash::sha256;
-use cardwright_keys::job::{Balance, Delivery, RecordState};
+use cardwright_keys::job::{Balance, Delivery};
 use cardwright_keys::key::{Algorithm, KeyMaterial};
 use cardwright_keys::vault::Purpose;
 use cardwright_link::OpenOptions;
@@ -27,9 +28,7 @@ use cardwright_registry::jobs::{JobEntry, JobState, Jobs};
 use cardwright_registry::sqlite::SqliteRegistry;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::fs::{File, TryLockError};
 use std::io::{Write, stderr};
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
 /// Who works where, for the records.
@@ -40,14 +39,18 @@ struct Place {
 
 impl Place {
     fn new(settings: &Settings, args: &BatchRunArgs) -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let user = || format!("uid {}", rustix::process::getuid().as_raw());
         let configured = settings.operator.as_ref().map(|operator| operator.name.to_string());
         Self {
-            station: args.station.clone().unwrap_or(host),
+            station: args.station.clone().unwrap_or_else(host),
             operator: args.operator.clone().or(configured).unwrap_or_else(user),
         }
     }
+}
+
+/// What this computer is called where nobody calls it something else.
+pub(super) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 pub(super) fn run(settings: &Settings, args: &BatchRunArgs) -> Result<(), Failure> {
@@ -93,7 +96,7 @@ fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failur
     if entry.state != JobState::Open {
         return Err(JobFailure::NotOpen { state: entry.state, reason: entry.reason }.into());
     }
-    settle_earlier(&mut registry, &mut audit, &entry, &place, args)?;
+    settle((&mut registry, &mut audit), &entry, &place.station, args.operator.as_deref())?;
     let number = registry.run_began(entry.id, &place.station, &place.operator, Os.now())?;
     tell(&mut audit, &entry, "batch.began", format!("run {number} at {} by {}", place.station, place.operator))?;
     let (mut registry, mut audit, ended) = through(settings, &ready, &entry, place, (registry, audit), feeders)?;
@@ -184,47 +187,6 @@ fn open_readers(settings: &Settings, args: &BatchRunArgs, job: &[String]) -> Res
         }
     }
     Ok(feeders)
-}
-
-/// Held while a station works on a job: another process of the same name would take its cards for its own.
-fn alone(settings: &Settings, entry: &JobEntry, station: &str) -> Result<File, Failure> {
-    let which = sha256(&[entry.name.to_string().as_bytes(), b"\0", station.as_bytes()]);
-    let path = settings.state_dir()?.join(format!("batch-{}.lock", hex::encode(&which[..8])));
-    let failed = |error| Failure::File { path: path.clone(), error };
-    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JobFailure::Running(station.to_owned()).into()),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
-}
-
-/// A run of this station that was cut off is logged, and wants somebody who has looked.
-fn settle_earlier(
-    registry: &mut SqliteRegistry,
-    audit: &mut dyn AuditSink,
-    entry: &JobEntry,
-    place: &Place,
-    args: &BatchRunArgs,
-) -> Result<(), Failure> {
-    let runs = registry.runs(entry.id)?;
-    let cut_off = runs.iter().find(|run| run.ended.is_none() && run.station == place.station);
-    let Some(run) = cut_off else { return Ok(()) };
-    let states = [RecordState::Claimed, RecordState::Writing, RecordState::Verified];
-    let mut count = 0;
-    registry.records(entry.id, 0, &states, &mut |_| {
-        count += 1;
-        true
-    })?;
-    if args.operator.is_none() {
-        return Err(JobFailure::CutOff { station: place.station.clone(), count }.into());
-    }
-    let who = &place.operator;
-    tell(audit, entry, "batch.restarted", format!("run {} was cut off; {who} goes on", run.id))?;
-    let settled = take_over(registry, entry.id, &place.station, &Os)?;
-    registry.run_ended(run.id, Os.now(), "")?;
-    eprintln!("run {} was cut off: {settled} cards in the middle are unknown until they are in a reader again", run.id);
-    Ok(())
 }
 
 pub(super) fn tell(audit: &mut dyn AuditSink, entry: &JobEntry, what: &str, detail: String) -> Result<(), Failure> {
