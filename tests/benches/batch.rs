@@ -137,6 +137,7 @@ impl Works {
             inputs: Vec::new(),
             deliveries: vec![NewDelivery { name: "box".parse().expect("a name"), listed: true, count: cards.into() }],
             keys: vec![JobKey::Kept("file:/new.hex".to_owned())],
+            target: None,
             at: 1,
             who: "bench".to_owned(),
         };

@@ -28,7 +28,7 @@ pub type Open = Box<dyn Fn() -> Box<dyn Store>>;
 pub type Case = fn(&dyn Fn() -> Open);
 
 /// All cases with their names.
-pub const CASES: [(&str, Case); 35] = [
+pub const CASES: [(&str, Case); 38] = [
     ("records add up as ledgers do", journal::adds_up),
     ("appends are all or nothing", journal::all_or_nothing),
     ("a card's history of key changes", journal::ends),
@@ -50,8 +50,9 @@ pub const CASES: [(&str, Case); 35] = [
     ("a job is what was added", jobs::as_written),
     ("jobs are added all or nothing", jobs::all_or_nothing),
     ("a job that cannot be kept is refused", jobs::unfit),
-    ("a key belongs to an issuer and a domain", jobs::keys),
-    ("a key that is kept in two places is one key", jobs::copied_keys),
+    ("a key belongs to an issuer and a domain", jobs::owned),
+    ("a key that is kept in two places is one key", jobs::copied),
+    ("a chip with other keys is not returned", jobs::blanks),
     ("jobs are what was written", jobs::as_the_model),
     ("batches stand apart", jobs::apart),
     ("records follow the edges", jobs::edges),
@@ -62,6 +63,8 @@ pub const CASES: [(&str, Case); 35] = [
     ("what is told of attempts", jobs::facts),
     ("jobs are held back, and go on", jobs::held_back),
     ("a job is closed at zero, or with its variance", jobs::closed),
+    ("a job is not closed while somebody works on it", jobs::at_rest),
+    ("what a person decided on has to be so still", jobs::decided),
     ("a run that was stopped in the middle is seen", jobs::runs),
     ("statements serve once", jobs::statements),
 ];

@@ -8,11 +8,13 @@
 //! A job that is not there has no records; what else is asked or written of it is a [`RegistryError::Conflict`].
 
 mod entry;
+mod key;
 mod write;
 
 pub use entry::{
-    AttemptEntry, JobEntry, JobId, JobKey, JobState, NewDelivery, NewJob, NoJobState, RecordEntry, RunEntry, Statement,
+    AttemptEntry, JobEntry, JobId, JobState, NewDelivery, NewJob, NoJobState, RecordEntry, RunEntry, Statement,
 };
+pub use key::{JobKey, NotBlank};
 pub use write::{Facts, JobAnswer, JobWrite, NewAttempt};
 
 use crate::RegistryError;
@@ -95,7 +97,7 @@ pub trait Jobs {
     fn record(&self, job: JobId, number: u64) -> Result<Option<RecordEntry>, RegistryError>;
 
     /// Hands out records behind that number that are in one of these states, or all where none is named, until `take`
-    /// says `false`.
+    /// says `false`. Unless accepted ones are asked for, nothing goes through all records for it.
     ///
     /// # Errors
     /// [`RegistryError`]
@@ -135,6 +137,12 @@ pub trait Jobs {
     /// # Errors
     /// [`RegistryError`]
     fn balance(&self, job: JobId) -> Result<Balance, RegistryError>;
+
+    /// How many rejected records wait for another chip. Cheap.
+    ///
+    /// # Errors
+    /// [`RegistryError`]
+    fn remade(&self, job: JobId) -> Result<u64, RegistryError>;
 
     /// All steps in order, with the attempts that came to each and away from it. Cheap.
     ///
@@ -179,10 +187,10 @@ pub trait Jobs {
         signature: [u8; 64],
     ) -> Result<(), RegistryError>;
 
-    /// Notes keys that a job has had since it was added: they belong to its issuer and domain, where they are nobody's yet.
+    /// Notes keys that a job has had since it was added: they belong to its issuer and domain, too. All of them, or none.
     ///
     /// # Errors
-    /// [`RegistryError::Unfit`] for text that is no reference of a kept key.
+    /// [`RegistryError::Conflict`] where one belongs to another issuer or the other domain; [`RegistryError::Unfit`] for text that is no reference of a kept key.
     fn add_keys(&mut self, job: JobId, keys: &[JobKey]) -> Result<(), RegistryError>;
 
     /// Whose that key is, and of which domain; `None` where no job has had it.

@@ -252,11 +252,8 @@ impl Left {
     /// [`RegistryError`]
     pub fn of<R: Jobs>(registry: &R, job: JobId) -> Result<Self, RegistryError> {
         let balance = registry.balance(job)?;
-        let mut waiting = balance.state(RecordState::Pending) + balance.state(RecordState::Unknown);
-        registry.records(job, 0, &[RecordState::Rejected], &mut |record| {
-            waiting += u64::from(record.remade);
-            true
-        })?;
+        let waiting = balance.state(RecordState::Pending) + balance.state(RecordState::Unknown);
+        let waiting = waiting.saturating_add(registry.remade(job)?);
         let states = [RecordState::Claimed, RecordState::Writing, RecordState::Verified];
         Ok(Self { waiting, in_the_middle: states.map(|state| balance.state(state)).iter().sum() })
     }

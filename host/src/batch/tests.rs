@@ -95,6 +95,7 @@ impl Bench {
             inputs: Vec::new(),
             deliveries: vec![NewDelivery { name: "box".parse().unwrap(), listed: false, count: cards.into() }],
             keys: vec![JobKey::Kept("file:new.hex".to_owned())],
+            target: None,
             at: 1,
             who: "tests".to_owned(),
         };

@@ -1,10 +1,11 @@
 //! What people say of cards and of a job's end: with one person, and with two.
 
-use super::{AGAIN, PATIENCE, RUN, attempts, balance, blank, desk, job, put, registry, through_deck};
+use super::{AGAIN, PATIENCE, RUN, attempts, balance, blank, desk, entry, job, put, registry, through_deck};
 use crate::approvals::{json, office, run, said};
 use cardwright_keys::job::RecordState;
 use cardwright_link::feeder::make_deck;
 use cardwright_link::vpcd::{Stop, serve};
+use cardwright_registry::Jobs;
 use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::gate::{Gate, Moment};
 use rustix::process::Pid;
@@ -147,6 +148,113 @@ fn a_variance_that_is_another_one_by_then() {
     run_deck(&desk).expect(10);
     let late = as_operator(&desk, "cem", &["batch", "sign", "trial", "1", "--yes"]).expect(2);
     assert!(late.stderr.contains("open by 1, not by 2"), "{late:#?}");
+}
+
+/// As many are missing as before, and not the same: one person must not move cards under what another has signed.
+#[test]
+fn a_variance_whose_figures_moved() {
+    let (desk, _) = made_in_office(3, 1);
+    said(&desk, &["batch", "close", "trial", "--variance", "2", "--reason", "lost"], 11, "waits for another");
+    run(&desk, &["batch", "reject", "trial", "#1", "--fate", "sample", "--reason", "for the wall"]).expect(0);
+    assert_eq!(balance(&desk).open(), 2);
+    let sign = |id| as_operator(&desk, "cem", &["batch", "sign", "trial", id, "--yes"]);
+    let late = sign("1").expect(2);
+    assert!(late.stderr.contains("accepted 0, ") && late.stderr.contains("samples 1, "), "{late:#?}");
+    assert!(late.stderr.contains("other figures were signed: "), "{late:#?}");
+    let again = ["batch", "close", "trial", "--variance", "2", "--reason", "lost"];
+    said(&desk, &again, 11, "statement 2 waits for another");
+    sign("2").expect(0);
+    let status = json(&desk, &["batch", "status", "trial"]);
+    assert_eq!((&status["jobs"][0]["state"], &status["jobs"][0]["variance"]), (&"closed".into(), &2.into()));
+}
+
+/// While a run goes on nobody knows the figures, whoever has signed them: neither with one person's word nor with two.
+#[test]
+fn nobody_closes_a_job_under_its_run() {
+    const OPEN: &str = "a run of the job has begun and not ended";
+    let (desk, _) = made_in_office(2, 1);
+    let close = ["batch", "close", "trial", "--variance", "1", "--reason", "lost"];
+    said(&desk, &close, 11, "waits for another");
+    let sign = |id| as_operator(&desk, "cem", &["batch", "sign", "trial", id, "--yes"]);
+    let refused = || {
+        said(&desk, &close, 2, OPEN);
+        let early = sign("1").expect(2);
+        assert!(early.stderr.contains(OPEN), "{early:#?}");
+    };
+    let waiting = || Listening::start(desk.command(&[&["--config", "cardwright.toml"], &RUN[..]].concat()));
+    let under_way =
+        || registry(&desk).runs(entry(&registry(&desk)).id).expect("runs").iter().any(|run| run.ended.is_none());
+    let program = waiting();
+    while !under_way() {}
+    refused();
+    run(&desk, &["batch", "pause", "trial", "--reason", "lunch"]).expect(0);
+    program.finish().expect(10);
+    run(&desk, &["batch", "resume", "trial", "--reason", "back"]).expect(0);
+    // One that was cut off has not ended either, before a person has looked.
+    let mut chip = Gate::new(blank(9).0);
+    let program = waiting();
+    chip.kill_at(4, Moment::During, Pid::from_child(&program.child));
+    serve(program.address.expect("it listens"), PATIENCE, &Stop::default(), &mut chip).expect("served");
+    assert_eq!(program.finish().code(), -1);
+    refused();
+    let deck = format!("sim:deck={}", desk.path().join("deck").display());
+    run(&desk, &[&AGAIN[..], &["--on", &deck]].concat()).expect(10);
+    // The card in the middle is unknown, and in no line of the figures: they are what was signed.
+    sign("1").expect(0);
+}
+
+/// A chip that has the job's keys is no blank, and one person does not make it one.
+#[test]
+fn a_chip_with_the_jobs_keys_is_not_returned() {
+    let desk = desk(&job(2, ""));
+    let names = deck(&desk, 1, 1, "");
+    through_deck(&desk, "", 1).expect(10);
+    let told = |fate| ["batch", "reject", "trial", &names[0], "--fate", fate, "--reason", "a good one"];
+    let refused = desk.run(&told("returned")).expect(2);
+    assert!(refused.stderr.contains("the chip of record 1 is no blank card: it has the job's keys"), "{refused:#?}");
+    assert!(refused.stderr.contains("next: destroyed or quarantined"), "{refused:#?}");
+    assert_eq!((balance(&desk).unfated, balance(&desk).returned()), (1, 0));
+    desk.run(&told("quarantined")).expect(0);
+    // A blank that never was in a reader goes back as it came.
+    let blank = blank(7).1;
+    desk.run(&["batch", "reject", "trial", &blank, "--fate", "returned", "--reason", "bent, and straight again"])
+        .expect(0);
+    assert_eq!(balance(&desk).returned(), 1);
+}
+
+/// What lies under the target key's name is what lay there when the job began, and no other issuer's key.
+#[test]
+fn the_target_key_is_not_exchanged() {
+    const GLOBEX: &str = "0F1E2D3C4B5A69788796A5B4C3D2E1F0";
+    const SECOND: &str = "1F1E2D3C4B5A69788796A5B4C3D2E1F1";
+    const NOBODYS: &str = "2F1E2D3C4B5A69788796A5B4C3D2E1F2";
+    let desk = desk(&job(2, ""));
+    deck(&desk, 1, 1, "");
+    through_deck(&desk, "", 1).expect(10);
+    desk.key_file("globex.hex", GLOBEX);
+    let theirs = job(1, "").replace("\"trial\"", "\"other\"").replace("\"acme\"", "\"globex\"");
+    put(&desk, "other.toml", theirs.replace("new.hex", "globex.hex"));
+    desk.run(&["batch", "run", "other.toml", "--on", &format!("sim:deck={}", desk.path().join("deck").display())])
+        .expect(10);
+    // A second master of the same issuer.
+    desk.key_file("second.hex", SECOND);
+    put(&desk, "second.toml", job(1, "").replace("\"trial\"", "\"second\"").replace("new.hex", "second.hex"));
+    desk.run(&["batch", "run", "second.toml", "--on", &format!("sim:deck={}", desk.path().join("deck").display())])
+        .expect(10);
+    deck(&desk, 1, 9, "");
+    let here = "is not what it was when the job began";
+    for (key, words) in [(GLOBEX, "belongs to issuer globex"), (SECOND, here), (NOBODYS, here)] {
+        desk.key_file("new.hex", key);
+        let plan = desk.run(&["batch", "plan", "job.toml"]);
+        let run = through_deck(&desk, "", 1);
+        for outcome in [plan, run] {
+            assert!(outcome.code() != 0 && outcome.stderr.contains(words), "{words}: {outcome:#?}");
+        }
+        assert_eq!(balance(&desk).accepted(), 1, "{words}");
+    }
+    desk.key_file("new.hex", super::NEW);
+    through_deck(&desk, "", 1).expect(0);
+    super::all_made(&desk, 2, "the right key");
 }
 
 #[test]

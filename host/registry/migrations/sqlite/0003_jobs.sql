@@ -8,7 +8,8 @@ CREATE TABLE editions (
 ) STRICT;
 INSERT INTO editions (id, edition) VALUES (1, 0);
 
--- file is the job's text; sha256 is over it and all inputs.
+-- file is the job's text; sha256 is over it and all inputs. target: check values of what the target key gives a card with
+-- a KDD of zeros, where that key has no versions.
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -17,6 +18,7 @@ CREATE TABLE jobs (
     profile TEXT NOT NULL,
     file TEXT NOT NULL,
     sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    target BLOB CHECK (length(target) = 9),
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
     made_at INTEGER NOT NULL CHECK (made_at >= 0),
@@ -99,6 +101,9 @@ CREATE UNIQUE INDEX records_expected ON records (job, expected) WHERE expected I
 -- Those that any chip of the delivery may serve.
 CREATE INDEX records_free ON records (job, delivery, number)
     WHERE expected IS NULL AND (state = 'pending' OR state = 'rejected' AND remade = 1);
+-- Most records wait, or are accepted: whoever looks for one kind, or for others, does not go through all of them.
+CREATE INDEX records_pending ON records (job, number) WHERE state = 'pending';
+CREATE INDEX records_few ON records (job, number) WHERE state <> 'pending' AND state <> 'accepted';
 
 -- Who made attempts, where, with what: a few rows that millions of attempts share.
 CREATE TABLE origins (

@@ -3,14 +3,16 @@
 mod added;
 mod chips;
 mod ends;
+mod keys;
 mod model;
 mod people;
 
-pub(super) use added::{all_or_nothing, as_written, copied_keys, keys, unfit};
+pub(super) use added::{all_or_nothing, as_written, unfit};
 pub(super) use chips::{apart, by_kdd, facts, once, refused, remakes};
-pub(super) use ends::{closed, edges, held_back};
+pub(super) use ends::{at_rest, closed, edges, held_back};
+pub(super) use keys::{blanks, copied, owned};
 pub(super) use model::as_the_model;
-pub(super) use people::{runs, statements};
+pub(super) use people::{decided, runs, statements};
 
 use super::Store;
 use crate::RegistryError;
@@ -32,6 +34,7 @@ fn counted(name: &str, count: u64) -> NewJob {
         inputs: Vec::new(),
         deliveries: vec![NewDelivery { name: "any".parse().unwrap(), listed: false, count }],
         keys: vec![JobKey::Kept("vault:office/kmc".to_owned())],
+        target: None,
         at: 100,
         who: "alice".to_owned(),
     }
@@ -110,6 +113,11 @@ fn conflict(jobs: &mut dyn Store, job: JobId, batch: Vec<JobWrite>) -> String {
 
 fn record(jobs: &dyn Jobs, job: JobId, number: u64) -> RecordEntry {
     jobs.record(job, number).unwrap().unwrap()
+}
+
+/// The figures of a job as people sign them.
+fn figures(jobs: &dyn Jobs, job: JobId) -> String {
+    jobs.balance(job).unwrap().to_string()
 }
 
 fn records(jobs: &dyn Jobs, job: JobId, after: u64, states: &[RecordState]) -> Vec<RecordEntry> {

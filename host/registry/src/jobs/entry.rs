@@ -1,25 +1,12 @@
 //! A job, its records, their attempts.
 
+use super::JobKey;
 use cardwright_keys::job::{Domain, Fate, RecordState, Step};
 use cardwright_keys::journal::CardId;
-use cardwright_keys::keyref::{Name, Scheme};
+use cardwright_keys::keyref::Name;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 use std::fmt;
 use std::str::FromStr;
-
-/// By what a key is known again: it belongs to the issuer and the domain of the first job that had it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JobKey {
-    /// Its reference, in a vault or a file. Which version and how diversified makes no difference: it is one key.
-    Kept(String),
-    /// What comes of it, wherever it is kept.
-    Derives {
-        /// The diversification.
-        scheme: Scheme,
-        /// GlobalPlatform's check values of the keys of a card with a KDD of zeros: ENC, MAC, DEK.
-        kcvs: KeySet<Kcv>,
-    },
-}
 
 /// Which job is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +33,9 @@ pub struct NewJob {
     pub deliveries: Vec<NewDelivery>,
     /// The keys that it reaches.
     pub keys: Vec<JobKey>,
+    /// GlobalPlatform's check values of what its target key gives a card with a KDD of zeros: `None` where that key may
+    /// have other versions later.
+    pub target: Option<KeySet<Kcv>>,
     /// When. Seconds since 1970-01-01 UTC.
     pub at: u64,
     /// Who, in words: one line.
@@ -130,6 +120,8 @@ pub struct JobEntry {
     pub sha256: [u8; 32],
     /// As [`NewJob::inputs`].
     pub inputs: Vec<(String, [u8; 32])>,
+    /// As [`NewJob::target`].
+    pub target: Option<KeySet<Kcv>>,
     /// Name, whether listed, how many cards; in the job's order.
     pub deliveries: Vec<(Name, bool, u64)>,
     /// Whether it goes on.

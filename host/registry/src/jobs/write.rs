@@ -53,6 +53,16 @@ pub enum JobWrite {
         /// When.
         at: u64,
     },
+    /// Changes nothing, and has the batch refused where this is not a record's last attempt, or the record is in another
+    /// state: what a person decided on is so no more.
+    Expect {
+        /// The record.
+        record: u64,
+        /// Its last attempt.
+        attempt: u32,
+        /// What the record is.
+        state: RecordState,
+    },
     /// Tells how far the last attempt of a record has come. To give a chip back, it becomes pending again; to try a
     /// rejected one once more whose fate is not told, unknown.
     Step {
@@ -71,7 +81,7 @@ pub enum JobWrite {
         /// When.
         at: u64,
     },
-    /// Tells what became of a rejected chip, once.
+    /// Tells what became of a rejected chip, once. None is returned that is [no blank](super::NotBlank).
     Fate {
         /// The record.
         record: u64,
@@ -113,11 +123,11 @@ pub enum JobWrite {
         /// When.
         at: u64,
     },
-    /// Ends the job for good: with nothing open in its balance, or with the variance that it has, and the statement that
-    /// says so.
+    /// Ends the job for good: with nothing open in its balance, or with the figures that were signed, and the statement
+    /// that says so. Not while a run of it has not ended, or a record is claimed, writing or verified.
     Close {
-        /// Cards that are not accounted for, and the statement.
-        variance: Option<(i64, i64)>,
+        /// The [balance](cardwright_keys::job::Balance) in one line, and the statement.
+        variance: Option<(String, i64)>,
         /// When.
         at: u64,
     },

@@ -9,6 +9,7 @@ mod read;
 mod write;
 
 pub(super) use check::check;
+use count::Count;
 
 use super::SqliteRegistry;
 use super::row::{all, first};
@@ -43,7 +44,7 @@ impl Jobs for SqliteRegistry {
     }
 
     fn add_keys(&mut self, job: JobId, keys: &[JobKey]) -> Result<(), RegistryError> {
-        self.write(|db| keys.iter().try_for_each(|key| add::own_too(db, job.0, key)))
+        self.write(|db| keys.iter().try_for_each(|key| add::own(db, job.0, key)))
     }
 
     fn job(&self, name: &Name) -> Result<Option<JobEntry>, RegistryError> {
@@ -124,6 +125,10 @@ impl Jobs for SqliteRegistry {
 
     fn balance(&self, job: JobId) -> Result<Balance, RegistryError> {
         self.read(|db| Ok(count::balance(&count::read(db, job.0)?)))
+    }
+
+    fn remade(&self, job: JobId) -> Result<u64, RegistryError> {
+        self.read(|db| Ok(count::read(db, job.0)?.of(Count::Remade).unsigned_abs()))
     }
 
     fn steps(&self, job: JobId) -> Result<Vec<StepCount>, RegistryError> {

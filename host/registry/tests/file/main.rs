@@ -107,6 +107,7 @@ fn new_job() -> NewJob {
         inputs: vec![("box.csv".to_owned(), [2; 32])],
         deliveries: vec![delivery("box", true, 2), delivery("any", false, 1)],
         keys: vec![JobKey::Kept("kdf3+vault:office/kmc".to_owned())],
+        target: None,
         at: 1,
         who: "alice".to_owned(),
     }

@@ -136,6 +136,7 @@ fn job(job: &str, domain: Domain, cards: u64) -> (tempfile::TempDir, SqliteRegis
         inputs: vec![("<i>/4111111111111111.csv".to_owned(), [2; 32])],
         deliveries: vec![NewDelivery { name: name("box"), listed: false, count: cards }],
         keys: Vec::new(),
+        target: None,
         at: 1,
         who: "<u>me</u>".to_owned(),
     };

@@ -6,13 +6,13 @@ use crate::conformance::{Open, Store, card, sound};
 use crate::jobs::{JobId, JobKey, JobState, ListError, NewDelivery, NewJob};
 use cardwright_keys::job::{Domain, RecordState};
 use cardwright_keys::journal::CardId;
-use cardwright_keys::keyref::Scheme;
 use cardwright_proto::gp::key::{Kcv, KeySet};
 
 pub(in crate::conformance) fn as_written(make: &dyn Fn() -> Open) {
     let open = make();
     let mut registry = open();
     let mut new = listed("second", &[card(5), card(3), card(0)], 2);
+    new.target = Some(KeySet { enc: Kcv([1, 2, 3]), mac: Kcv([4, 5, 6]), dek: Kcv([7, 8, 9]) });
     new.inputs = vec![("box.csv".to_owned(), [1; 32]), ("../data.jsonl".to_owned(), [2; 32])];
     new.deliveries.push(NewDelivery { name: "last".parse().unwrap(), listed: true, count: 1 });
     let mut cards = list(0, &[card(5), card(3), card(0)]);
@@ -22,6 +22,7 @@ pub(in crate::conformance) fn as_written(make: &dyn Fn() -> Open) {
     let entry = open().job(&new.name).unwrap().unwrap();
     assert_eq!((entry.id, &entry.name, &entry.issuer, entry.domain), (id, &new.name, &new.issuer, Domain::Live));
     assert_eq!((&entry.profile, &entry.file, entry.sha256), (&new.profile, &new.file, new.sha256));
+    assert_eq!((entry.target, registry.jobs().unwrap()[0].target), (new.target, None));
     assert_eq!((&entry.inputs, entry.made_at, &entry.made_by), (&new.inputs, 100, &new.who));
     assert_eq!((entry.state, entry.reason.as_str(), entry.variance, entry.statement), (JobState::Open, "", None, None));
     let deliveries = new.deliveries.iter().map(|one| (one.name.clone(), one.listed, one.count));
@@ -56,7 +57,11 @@ pub(in crate::conformance) fn as_written(make: &dyn Fn() -> Open) {
 }
 
 /// What is refused leaves nothing, and the same job can be added rightly then.
-fn refused(registry: &mut dyn Store, new: &NewJob, cards: Vec<Result<(u32, CardId), ListError>>) -> RegistryError {
+pub(super) fn refused(
+    registry: &mut dyn Store,
+    new: &NewJob,
+    cards: Vec<Result<(u32, CardId), ListError>>,
+) -> RegistryError {
     let before = registry.jobs().unwrap();
     let error = registry.add_job(new, &mut cards.into_iter()).unwrap_err();
     assert_eq!(registry.jobs().unwrap(), before, "{error}");
@@ -118,9 +123,9 @@ pub(in crate::conformance) fn unfit(make: &dyn Fn() -> Open) {
             let more = NewDelivery { count: u64::MAX, ..new.deliveries[0].clone() };
             new.deliveries.push(more);
         }),
-        with(&|new| new.keys = vec![kept("404142434445464748494A4B4C4D4E4F")]),
-        with(&|new| new.keys = vec![kept("gp-test")]),
-        with(&|new| new.keys = vec![kept("prompt")]),
+        with(&|new| new.keys = vec![JobKey::Kept("404142434445464748494A4B4C4D4E4F".to_owned())]),
+        with(&|new| new.keys = vec![JobKey::Kept("gp-test".to_owned())]),
+        with(&|new| new.keys = vec![JobKey::Kept("prompt".to_owned())]),
         with(&|new| new.at = u64::MAX),
     ] {
         match refused(&mut *registry, &bad, Vec::new()) {
@@ -131,72 +136,5 @@ pub(in crate::conformance) fn unfit(make: &dyn Fn() -> Open) {
     let two = with(&|new| new.deliveries = vec![new.deliveries[0].clone(), new.deliveries[0].clone()]);
     assert!(matches!(refused(&mut *registry, &two, Vec::new()), RegistryError::Conflict(_)));
     add(&mut *registry, &counted("job", 1), &[]);
-    sound(&*registry);
-}
-
-fn kept(reference: &str) -> JobKey {
-    JobKey::Kept(reference.to_owned())
-}
-
-/// A key that is kept in two places is one key.
-pub(in crate::conformance) fn copied_keys(make: &dyn Fn() -> Open) {
-    let mut registry = make()();
-    let derives = |scheme, tag| {
-        let kcvs = KeySet { enc: Kcv([tag; 3]), mac: Kcv([2; 3]), dek: Kcv([3; 3]) };
-        JobKey::Derives { scheme, kcvs }
-    };
-    let with = |name: &str, issuer: &str, keys: Vec<JobKey>| NewJob {
-        issuer: issuer.parse().unwrap(),
-        keys,
-        ..counted(name, 1)
-    };
-    let first = derives(Scheme::Kdf3, 1);
-    add(&mut *registry, &with("one", "acme", vec![kept("file:keys.hex"), first.clone()]), &[]);
-    let acme = Some(("acme".parse().unwrap(), counted("one", 1).domain));
-    assert_eq!(registry.owner(&first).unwrap(), acme);
-    let what = refused(&mut *registry, &with("two", "other", vec![kept("file:copy.hex"), first.clone()]), Vec::new());
-    assert!(matches!(&what, RegistryError::Conflict(what) if what.contains("acme")), "{what}");
-    assert_eq!(registry.owner(&kept("file:copy.hex")).unwrap(), None, "what was refused names nothing");
-    for (name, key) in [("two", derives(Scheme::Visa2, 1)), ("three", derives(Scheme::Kdf3, 9))] {
-        assert_eq!(registry.owner(&key).unwrap(), None);
-        add(&mut *registry, &with(name, "other", vec![key]), &[]);
-    }
-    let four = add(&mut *registry, &with("four", "acme", vec![kept("file:copy.hex"), first]), &[]);
-    // Keys that it has had since: what is somebody's stays so.
-    let (later, others) = (derives(Scheme::Kdf3, 5), derives(Scheme::Kdf3, 9));
-    registry.add_keys(four, &[later.clone(), others.clone()]).unwrap();
-    assert_eq!(registry.owner(&later).unwrap(), acme);
-    assert_eq!(registry.owner(&others).unwrap().map(|(issuer, _)| issuer), Some("other".parse().unwrap()));
-    assert!(registry.add_keys(four, &[kept("prompt")]).is_err());
-    sound(&*registry);
-}
-
-pub(in crate::conformance) fn keys(make: &dyn Fn() -> Open) {
-    let open = make();
-    let (mut registry, mut other) = (open(), open());
-    let with = |name: &str, issuer: &str, domain, keys: &[&str]| NewJob {
-        issuer: issuer.parse().unwrap(),
-        domain,
-        keys: keys.iter().map(|key| kept(key)).collect(),
-        ..counted(name, 1)
-    };
-    let first = with("one", "acme", Domain::Live, &["vault:office/kmc", "file:keys.hex", "kdf3+vault:office/kmc"]);
-    add(&mut *registry, &first, &[]);
-    for key in ["vault:office/kmc", "kdf3+vault:office/kmc:2", "vault:office/kmc@0x30", "file:keys.hex"] {
-        for (issuer, domain) in [("acme", Domain::Test), ("other", Domain::Live), ("other", Domain::Test)] {
-            let bad = with("two", issuer, domain, &["vault:fresh/kmc", key]);
-            let what = match refused(&mut *other, &bad, Vec::new()) {
-                RegistryError::Conflict(what) => what,
-                other => panic!("{other:?}"),
-            };
-            assert!(what.contains("acme") && what.contains("live"), "{what}");
-        }
-        assert_eq!(other.owner(&kept(key)).unwrap(), Some(("acme".parse().unwrap(), Domain::Live)), "{key}");
-    }
-    assert_eq!(registry.owner(&kept("vault:fresh/kmc")).unwrap(), None, "what was refused names nothing");
-    assert!(registry.owner(&kept("gp-test")).is_err());
-    let second = with("two", "acme", Domain::Live, &["kdf3+vault:office/kmc:2", "vault:acme/other"]);
-    add(&mut *other, &second, &[]);
-    add(&mut *registry, &with("three", "other", Domain::Test, &["vault:fresh/kmc", "vault:office/kmc2"]), &[]);
     sound(&*registry);
 }

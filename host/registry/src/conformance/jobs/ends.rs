@@ -1,6 +1,6 @@
 //! Edges, jobs that are held back, and how a job ends.
 
-use super::{add, claim, conflict, counted, fate, made, record, step, write};
+use super::{add, claim, conflict, counted, fate, figures, made, record, step, write};
 use crate::conformance::{Open, Store, card, sound};
 use crate::jobs::{JobId, JobState, JobWrite};
 use cardwright_keys::job::RecordState::{Accepted, Cancelled, Claimed, Pending, Rejected, Unknown, Verified, Writing};
@@ -40,7 +40,7 @@ fn become_state(state: JobState) -> JobWrite {
     JobWrite::Job { state, reason: "too many".to_owned(), at: 700 }
 }
 
-fn close(variance: Option<(i64, i64)>) -> JobWrite {
+fn close(variance: Option<(String, i64)>) -> JobWrite {
     JobWrite::Close { variance, at: 800 }
 }
 
@@ -99,13 +99,19 @@ pub(in crate::conformance) fn closed(make: &dyn Fn() -> Open) {
     assert_eq!((blanks.open(), blanks.cancelled_blanks), (1, 1), "it had no blank any more");
     conflict(registry, job, vec![close(None)]);
     let statement = registry.add_statement(job, "one is missing\n").unwrap();
-    conflict(registry, job, vec![close(Some((2, statement)))]);
-    conflict(registry, job, vec![close(Some((1, statement + 1)))]);
+    let signed = figures(registry, job);
+    // As many are open, and others than were signed.
+    let other = signed.replace("accepted 1, destroyed 1", "accepted 2, destroyed 0");
+    assert_ne!(signed, other);
+    for other in [other, String::new(), signed.replace("open 1", "open 2")] {
+        assert!(conflict(registry, job, vec![close(Some((other, statement)))]).contains("others were signed"));
+    }
+    conflict(registry, job, vec![close(Some((signed.clone(), statement + 1)))]);
     conflict(registry, job, vec![claim(4, card(4)), become_state(JobState::Closed)]);
     // In the same batch: what was written before counts.
     let other = add(registry, &counted("other", 1), &[]);
     write(registry, other, [made(1, card(5)), vec![become_state(JobState::Closed)]].concat());
-    write(registry, job, vec![claim(4, card(4)), step(4, 1, Unknown, Step::Keys), close(Some((1, statement)))]);
+    write(registry, job, vec![claim(4, card(4)), step(4, 1, Unknown, Step::Keys), close(Some((signed, statement)))]);
     for (job, variance, signed) in [(job, 1, Some(statement)), (other, 0, None)] {
         let entry = registry.jobs().unwrap().into_iter().find(|entry| entry.id == job).unwrap();
         assert_eq!((entry.state, entry.variance, entry.statement), (JobState::Closed, Some(variance), signed));
@@ -129,5 +135,44 @@ pub(in crate::conformance) fn closed(make: &dyn Fn() -> Open) {
     assert_eq!(record(registry, job, 2).state, Cancelled);
     assert_eq!(registry.record_of(job, &card(4)).unwrap().unwrap().state, Unknown);
     assert!(registry.write_all(other, &[vec![step(1, 1, Writing, Step::Keys)]]).unwrap()[0].is_err());
+    sound(registry);
+}
+
+/// Whoever signed the figures signed those of a job on which nobody works.
+pub(in crate::conformance) fn at_rest(make: &dyn Fn() -> Open) {
+    let open = make();
+    let (mut registry, mut other) = (open(), open());
+    let registry = &mut *registry;
+    let job = add(registry, &counted("job", 4), &[]);
+    add(registry, &counted("other", 1), &[]);
+    let statement = registry.add_statement(job, "three are missing\n").unwrap();
+    write(registry, job, made(1, card(2)));
+    let third = open();
+    let signed = || close(Some((figures(&*third, job), statement)));
+    let run = other.run_began(job, "north", "bob", 9).unwrap();
+    let what = conflict(registry, job, vec![signed()]);
+    assert!(what.contains("a run of station north has begun and not ended"), "{what}");
+    other.run_ended(run, 10, "").unwrap();
+    write(registry, job, vec![claim(2, card(3))]);
+    for to in [Claimed, Writing, Verified] {
+        write(registry, job, vec![step(2, 1, to, Step::Keys)]);
+        let what = conflict(registry, job, vec![signed()]);
+        assert!(what.contains("1 cards of the job are in the middle"), "{to}: {what}");
+        assert_eq!(state(registry, job), JobState::Open);
+    }
+    // What is unknown is in no reader.
+    write(registry, job, vec![step(2, 1, Unknown, Step::Keys), claim(3, card(4))]);
+    conflict(registry, job, vec![signed()]);
+    write(registry, job, vec![step(3, 1, Pending, Step::Identify)]);
+    write(registry, job, vec![signed()]);
+    assert_eq!(registry.jobs().unwrap()[0].variance, Some(3));
+    // A job with nothing open waits for its run, too.
+    let second = registry.jobs().unwrap()[1].id;
+    let run = other.run_began(second, "north", "bob", 9).unwrap();
+    write(registry, second, made(1, card(5)));
+    assert!(conflict(registry, second, vec![become_state(JobState::Closed)]).contains("not ended"));
+    assert!(conflict(registry, second, vec![close(None)]).contains("not ended"));
+    other.run_ended(run, 10, "").unwrap();
+    write(registry, second, vec![close(None)]);
     sound(registry);
 }

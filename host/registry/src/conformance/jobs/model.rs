@@ -99,6 +99,11 @@ impl Model {
                 (made.state, made.remade) = (RecordState::Claimed, false);
                 return Some(JobAnswer::Claimed { attempt: made.number_of_attempts() });
             }
+            JobWrite::Expect { record, attempt, state } => {
+                let made = job.record(*record)?;
+                let is_last = *attempt > 0 && made.number_of_attempts() == *attempt;
+                (is_last && made.state == *state).then_some(())?;
+            }
             JobWrite::Step { record, attempt, to, step, .. } => {
                 let open = job.state == JobState::Open;
                 let made = job.record(*record)?;
@@ -255,6 +260,7 @@ impl Try {
             21..=24 => fate(record, last, nth(&Fate::ALL, which)),
             25..=27 => JobWrite::Remake { record, spare: (which % 2 == 0).then(|| card(of)), at: 600 },
             28 => JobWrite::Cancel { record, statement: None, at: 700 },
+            30 => JobWrite::Expect { record, attempt: last, state: nth(&RecordState::ALL, which) },
             29 => JobWrite::Job { state: nth(&JobState::ALL, which), reason: String::new(), at: 800 },
             _ => JobWrite::Job { state: JobState::Open, reason: String::new(), at: 800 },
         }
@@ -272,6 +278,7 @@ fn agree(registry: &dyn Store, id: JobId, job: &Job) {
         assert_eq!((seen.state, &seen.expected, seen.remade), (made.state, &made.expected, made.remade), "{seen:?}");
         assert_eq!(seen.attempts as usize, made.attempts.len());
     }
+    in_states(registry, id, &found);
     let mut seen = Vec::new();
     let take = &mut |one: crate::jobs::AttemptEntry| {
         seen.push((one.record, one.number, one.card, one.state, one.step, one.fate));
@@ -305,6 +312,22 @@ fn agree(registry: &dyn Store, id: JobId, job: &Job) {
             None => assert_eq!(seen.is_some(), job.attempts().any(|(.., one)| one.card == of), "{of}"),
         }
     }
+}
+
+/// Whichever states are asked for, in their order, behind any record.
+fn in_states(registry: &dyn Store, id: JobId, all: &[RecordEntry]) {
+    use RecordState::{Accepted, Claimed, Pending, Rejected, Unknown, Verified, Writing};
+    let mixed: [&[RecordState]; 4] =
+        [&[Rejected, Pending], &[Claimed, Writing, Verified], &[Unknown, Pending, Accepted], &RecordState::ALL];
+    for states in RecordState::ALL.chunks(1).chain(mixed) {
+        for after in 0..2 {
+            let is_in = |record: &&RecordEntry| record.number > after && states.contains(&record.state);
+            let wanted: Vec<_> = all.iter().filter(is_in).cloned().collect();
+            assert_eq!(records(registry, id, after, states), wanted, "{states:?}");
+        }
+    }
+    let remade = all.iter().filter(|record| record.state == Rejected && record.remade).count();
+    assert_eq!(registry.remade(id).unwrap(), remade as u64);
 }
 
 /// By its KDD alone a card is known where one entry begins so, and names its chip.

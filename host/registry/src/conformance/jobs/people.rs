@@ -1,6 +1,6 @@
 //! Runs of stations, and what people sign.
 
-use super::{add, claim, conflict, counted, fate, step, write};
+use super::{add, claim, conflict, counted, fate, record, step, write};
 use crate::RegistryError;
 use crate::conformance::requests::conflict as refused;
 use crate::conformance::{Open, card, sound};
@@ -84,4 +84,41 @@ pub(in crate::conformance) fn statements(make: &dyn Fn() -> Open) {
     let used: Vec<_> = registry.statements(job).unwrap().iter().map(|one| one.used).collect();
     assert_eq!((used, registry.statements(other).unwrap()[0].used), (vec![true, true], false));
     sound(registry);
+}
+
+/// What a person says of a card is carried out on what the person saw, and on nothing else.
+pub(in crate::conformance) fn decided(make: &dyn Fn() -> Open) {
+    use RecordState::{Accepted, Claimed, Pending, Rejected, Unknown, Verified, Writing};
+    let open = make();
+    let (mut registry, mut other) = (open(), open());
+    let job = add(&mut *registry, &counted("job", 2), &[]);
+    let expect = |attempt, state| JobWrite::Expect { record: 1, attempt, state };
+    let seen = |state, to| vec![expect(1, state), step(1, 1, to, Step::Keys)];
+    conflict(&mut *registry, job, vec![expect(0, Pending)]);
+    write(
+        &mut *registry,
+        job,
+        vec![claim(1, card(2)), step(1, 1, Writing, Step::Keys), step(1, 1, Unknown, Step::Keys)],
+    );
+    // Seen as unknown; by then it is in a reader again, and everything that is sent changes it.
+    for to in [Writing, Verified] {
+        write(&mut *other, job, vec![step(1, 1, to, Step::Keys)]);
+        let what = conflict(&mut *registry, job, seen(Unknown, Rejected));
+        assert!(what.contains(&format!("record 1 is {to} by now, not unknown")), "{what}");
+        assert_eq!(record(&*registry, job, 1).state, to);
+    }
+    write(&mut *other, job, vec![step(1, 1, Rejected, Step::Keys)]);
+    conflict(&mut *registry, job, seen(Accepted, Rejected));
+    // To be tried once more, and that was done, and is going on.
+    write(&mut *other, job, seen(Rejected, Unknown));
+    write(&mut *other, job, vec![step(1, 1, Writing, Step::Keys)]);
+    conflict(&mut *registry, job, seen(Rejected, Unknown));
+    assert_eq!(record(&*registry, job, 1).state, Writing);
+    // Another chip has the record since.
+    write(&mut *other, job, vec![step(1, 1, Unknown, Step::Keys), step(1, 1, Pending, Step::Keys), claim(1, card(3))]);
+    conflict(&mut *registry, job, vec![expect(1, Claimed)]);
+    write(&mut *registry, job, vec![expect(2, Claimed)]);
+    conflict(&mut *registry, job, vec![JobWrite::Expect { record: 2, attempt: 1, state: Pending }]);
+    conflict(&mut *registry, job, vec![JobWrite::Expect { record: 3, attempt: 1, state: Pending }]);
+    sound(&*registry);
 }

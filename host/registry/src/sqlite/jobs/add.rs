@@ -4,13 +4,12 @@ use super::count::{Count, Tally};
 use super::text;
 use crate::RegistryError;
 use crate::jobs::{JobId, JobKey, ListError, Listed, NewJob};
-use crate::sqlite::row::{card_bytes, first, run, seconds, word};
+use crate::sqlite::row::{Wrong, card_bytes, first, run, seconds, word};
 use cardwright_keys::approval::one_line;
 use cardwright_keys::job::{Domain, RecordState};
 use cardwright_keys::journal::CardId;
-use cardwright_keys::keyref::{KeyRef, Name, Source, VaultKey};
-use cardwright_proto::gp::key::Kcv;
-use rusqlite::{Connection, params};
+use cardwright_keys::keyref::Name;
+use rusqlite::{Connection, Params, params};
 
 /// The longest job file, in bytes.
 const FILE_MAX: usize = 1 << 20;
@@ -33,10 +32,12 @@ fn unfit(what: &str) -> RegistryError {
 
 pub(super) fn add(db: &Connection, new: &NewJob, expected: Expected<'_>) -> Result<JobId, RegistryError> {
     let cards = sound(new)?;
-    let sql = "INSERT INTO jobs (name, issuer, domain, profile, file, sha256, state, reason, made_at, made_by, changed)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', '', ?7, ?8, ?7) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO jobs
+               (name, issuer, domain, profile, file, sha256, target, state, reason, made_at, made_by, changed)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', '', ?8, ?9, ?8) ON CONFLICT DO NOTHING";
     let (name, issuer, at) = (new.name.as_str(), new.issuer.as_str(), seconds(new.at)?);
-    let values = params![name, issuer, new.domain.name(), new.profile, new.file, new.sha256, at, new.who];
+    let target = new.target.map(|kcvs| [kcvs.enc.0, kcvs.mac.0, kcvs.dek.0].concat());
+    let values = params![name, issuer, new.domain.name(), new.profile, new.file, new.sha256, target, at, new.who];
     if run(db, sql, values)? == 0 {
         return Err(RegistryError::Conflict(format!("there is a job {name} already")));
     }
@@ -45,7 +46,7 @@ pub(super) fn add(db: &Connection, new: &NewJob, expected: Expected<'_>) -> Resu
         let sql = "INSERT INTO job_inputs (job, number, path, sha256) VALUES (?1, ?2, ?3, ?4)";
         run(db, sql, params![job, number, path, sha256])?;
     }
-    new.keys.iter().try_for_each(|key| own(db, job, new, key))?;
+    new.keys.iter().try_for_each(|key| own(db, job, key))?;
     let mut records = Records { db, job, at, next: 1 };
     for (number, delivery) in (0_u32..).zip(&new.deliveries) {
         let sql = "INSERT INTO job_deliveries (job, number, name, listed, count) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -87,54 +88,34 @@ fn sound(new: &NewJob) -> Result<i64, RegistryError> {
         .ok_or_else(|| unfit("a job makes 1 to 10,000,000 cards"))
 }
 
-/// As it stands in the registry: which key a reference means, whatever its version and however it is diversified; or what
-/// comes of it.
-fn key_of(key: &JobKey) -> Result<String, RegistryError> {
-    let reference = match key {
-        JobKey::Kept(reference) => reference,
-        JobKey::Derives { scheme, kcvs } => {
-            let kcvs: String = kcvs.iter().map(Kcv::to_string).collect();
-            return Ok(format!("kcv:{}{kcvs}", scheme.prefix()));
-        }
-    };
-    // It is not repeated: it may be a key typed by mistake.
-    crate::cards::from(reference).map_err(|_| unfit("a key of a job is a key reference"))?;
-    let reference: KeyRef = reference.parse().map_err(|_| unfit("a key of a job is a key reference"))?;
-    match reference.source {
-        Source::Vault(VaultKey { vault, key, .. }) => Ok(format!("vault:{vault}/{key}")),
-        Source::File(path) => Ok(format!("file:{}", path.display())),
-        Source::Fd(_) | Source::Prompt | Source::GpTest => Err(unfit("a key of a job is kept in a vault or a file")),
-    }
-}
-
-/// Notes whose key it is, or that it is this issuer's and of this domain.
-fn own(db: &Connection, job: i64, new: &NewJob, one: &JobKey) -> Result<(), RegistryError> {
-    let key = key_of(one)?;
-    let sql = "INSERT INTO job_keys (key, issuer, domain, job) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-    if run(db, sql, params![key, new.issuer.as_str(), new.domain.name(), job])? == 1 {
-        return Ok(());
-    }
-    match owner(db, one)? {
-        Some((issuer, domain)) if (&issuer, domain) != (&new.issuer, new.domain) => {
-            Err(RegistryError::Conflict(format!("{key} belongs to issuer {issuer}, domain {domain}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Notes that it is this job's issuer's and of its domain, where it is nobody's.
-pub(super) fn own_too(db: &Connection, job: i64, key: &JobKey) -> Result<(), RegistryError> {
+/// Notes that it is this job's issuer's and of its domain, where it is nobody's; another's is none of this job's.
+pub(super) fn own(db: &Connection, job: i64, key: &JobKey) -> Result<(), RegistryError> {
+    let known_as = key.known_as()?;
     let sql = "INSERT INTO job_keys (key, issuer, domain, job) SELECT ?1, issuer, domain, id FROM jobs WHERE id = ?2
                ON CONFLICT DO NOTHING";
-    run(db, sql, params![key_of(key)?, job]).map(drop)
+    if run(db, sql, params![known_as, job])? == 1 {
+        return Ok(());
+    }
+    let own = whose(db, "SELECT issuer, domain FROM jobs WHERE id = ?1", [job], "jobs")?;
+    match owner(db, key)? {
+        owner if owner.is_some() && owner == own => Ok(()),
+        Some((issuer, domain)) => {
+            Err(RegistryError::Conflict(format!("{known_as} belongs to issuer {issuer}, domain {domain}")))
+        }
+        None => Err(RegistryError::Conflict("there is no such job".to_owned())),
+    }
 }
 
 /// Whose a key is, and of which domain, where a job has named it.
 pub(super) fn owner(db: &Connection, key: &JobKey) -> Result<Option<(Name, Domain)>, RegistryError> {
-    let sql = "SELECT issuer, domain FROM job_keys WHERE key = ?1";
-    first(db, sql, [key_of(key)?], |row| {
-        let read = || Ok((word::<Name>(row, 0)?, word::<Domain>(row, 1)?));
-        read().map_err(|wrong: crate::sqlite::row::Wrong| wrong.at("job_keys"))
+    whose(db, "SELECT issuer, domain FROM job_keys WHERE key = ?1", [key.known_as()?], "job_keys")
+}
+
+/// Issuer and domain from the only row.
+fn whose(db: &Connection, sql: &str, of: impl Params, place: &str) -> Result<Option<(Name, Domain)>, RegistryError> {
+    first(db, sql, of, |row| {
+        let read = || Ok((word(row, 0)?, word(row, 1)?));
+        read().map_err(|wrong: Wrong| wrong.at(place))
     })
 }
 

@@ -86,6 +86,7 @@ fn count(tally: &mut Tally, record: &RecordEntry, attempts: &[AttemptEntry]) {
             }
         }
     }
+    tally.add(Count::Remade, i64::from(record.remade && record.state == RecordState::Rejected));
     let last = attempts.last().map_or(RecordState::Pending, |attempt| attempt.state);
     if record.state == RecordState::Cancelled && (record.remade || last == RecordState::Pending) {
         tally.add(Count::Blank, 1);

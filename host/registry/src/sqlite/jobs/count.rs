@@ -17,6 +17,8 @@ pub(super) enum Count {
     Unfated,
     /// Chips that remakes brought in.
     Spare,
+    /// Rejected records that wait for another chip.
+    Remade,
     /// Chips that cancelled records did not use.
     Blank,
     /// Attempts that are at that step.
@@ -28,7 +30,7 @@ pub(super) enum Count {
 impl Count {
     /// All of them.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        let single = [Self::Unfated, Self::Spare, Self::Blank];
+        let single = [Self::Unfated, Self::Spare, Self::Remade, Self::Blank];
         RecordState::ALL
             .into_iter()
             .map(Self::Record)
@@ -44,6 +46,7 @@ impl Count {
             Self::Chip(fate) => format!("chip {fate}"),
             Self::Unfated => "chip unfated".to_owned(),
             Self::Spare => "spare".to_owned(),
+            Self::Remade => "remade".to_owned(),
             Self::Blank => "blank".to_owned(),
             Self::At(step) => format!("at {step}"),
             Self::EndedAt(step) => format!("ended at {step}"),

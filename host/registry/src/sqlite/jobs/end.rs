@@ -1,14 +1,15 @@
 //! What becomes of rejected chips, records that are done without, and the end of a job.
 
 use super::count::{self, Count};
-use super::read::{expecting, number};
+use super::read::{attempts_of, expecting, number};
 use super::write::{Writer, conflict};
 use crate::RegistryError;
-use crate::jobs::JobState;
+use crate::jobs::{JobState, NotBlank};
+use crate::sqlite::cards;
 use crate::sqlite::journal::flag;
-use crate::sqlite::row::{Wrong, card_bytes, first, reading, run, seconds, word};
+use crate::sqlite::row::{Wrong, card_bytes, first, line, reading, run, seconds, word};
 use cardwright_keys::approval::reason as one_line;
-use cardwright_keys::job::{Fate, RecordState, after};
+use cardwright_keys::job::{Balance, Fate, RecordState, after};
 use cardwright_keys::journal::CardId;
 use rusqlite::params;
 use rusqlite::types::ValueRef;
@@ -36,12 +37,25 @@ impl Writer<'_> {
             Some(true) => return conflict(format!("the fate of attempt {attempt} of record {record} is told already")),
             None => return conflict(format!("attempt {attempt} of record {record} is no rejected one")),
         }
+        if fate == Fate::Returned {
+            self.is_blank(record, attempt)?;
+        }
         self.serve(statement)?;
         let sql = "UPDATE attempts SET fate = ?4, statement = ?5, fated = ?6
                    WHERE job = ?1 AND record = ?2 AND number = ?3";
         run(self.db, sql, params![self.job, number(record)?, attempt, fate.name(), statement, seconds(at)?])?;
         self.tally.shift(Count::Unfated, Count::Chip(fate));
         Ok(())
+    }
+
+    /// Whoever takes a chip up next goes by what it came with.
+    fn is_blank(&self, record: u64, attempt: u32) -> Result<(), RegistryError> {
+        let chip = attempts_of(self.db, self.job, record)?.into_iter().find(|chip| chip.number == attempt);
+        let facts = chip.as_ref().map_or(Ok(None), |chip| cards::facts(self.db, &chip.card))?;
+        match chip.zip(facts).and_then(|(chip, facts)| NotBlank::of(&chip, &facts)) {
+            Some(why) => conflict(format!("the chip of record {record} is no blank card: {why}")),
+            None => Ok(()),
+        }
     }
 
     /// Whether the fate of a rejected attempt is told; `None` for any other.
@@ -77,6 +91,7 @@ impl Writer<'_> {
                    WHERE job = ?1 AND number = ?2";
         run(self.db, sql, params![self.job, number(record)?, statement, seconds(at)?])?;
         self.tally.shift(Count::Record(before.state), Count::Record(RecordState::Cancelled));
+        self.tally.add(Count::Remade, -i64::from(before.remade));
         if before.remade || before.state == RecordState::Pending {
             self.tally.add(Count::Blank, 1);
         }
@@ -94,6 +109,7 @@ impl Writer<'_> {
         let sql = "UPDATE records SET remade = 1, expected = ?3, changed = ?4 WHERE job = ?1 AND number = ?2";
         run(self.db, sql, params![self.job, number(record)?, expected, seconds(at)?])?;
         self.tally.add(Count::Spare, 1);
+        self.tally.add(Count::Remade, 1);
         Ok(())
     }
 
@@ -139,14 +155,35 @@ impl Writer<'_> {
         Ok(())
     }
 
-    pub(super) fn close(&mut self, variance: Option<(i64, i64)>, at: u64) -> Result<(), RegistryError> {
-        self.tally.write(self.db, self.job)?;
-        let open = count::balance(&count::read(self.db, self.job)?).open();
-        let (told, statement) = variance.unzip();
-        if open != told.unwrap_or(0) {
-            let told = told.map_or_else(String::new, |told| format!(", not {told}"));
-            return conflict(format!("cards of the job are not accounted for: {open}{told}"));
+    /// Whoever still has a card in the middle has figures that are not in the balance.
+    fn is_at_rest(&self, balance: &Balance) -> Result<(), RegistryError> {
+        let sql = "SELECT station FROM runs WHERE job = ?1 AND ended IS NULL LIMIT 1";
+        let station = first(self.db, sql, [self.job], |row| {
+            line(row, 0).map_err(|wrong| wrong.at(format!("runs of job {}", self.job)))
+        })?;
+        if let Some(station) = station {
+            return conflict(format!("a run of station {station} has begun and not ended"));
         }
+        let middle = [RecordState::Claimed, RecordState::Writing, RecordState::Verified];
+        match middle.into_iter().map(|state| balance.state(state)).sum() {
+            0_u64 => Ok(()),
+            count => conflict(format!("{count} cards of the job are in the middle")),
+        }
+    }
+
+    pub(super) fn close(&mut self, variance: Option<&(String, i64)>, at: u64) -> Result<(), RegistryError> {
+        self.tally.write(self.db, self.job)?;
+        let balance = count::balance(&count::read(self.db, self.job)?);
+        self.is_at_rest(&balance)?;
+        let open = balance.open();
+        match variance {
+            None if open != 0 => return conflict(format!("cards of the job are not accounted for: {open}")),
+            Some((signed, _)) if *signed != balance.to_string() => {
+                return conflict(format!("the figures are `{balance}`, and others were signed: `{signed}`"));
+            }
+            _ => {}
+        }
+        let statement = variance.map(|(_, statement)| *statement);
         self.serve(statement)?;
         let sql = "UPDATE jobs SET state = 'closed', reason = '', variance = ?2, statement = ?3, changed = ?4
                    WHERE id = ?1";

@@ -7,7 +7,8 @@ use crate::sqlite::row::{Wrong, all, card, card_bytes, first, line, moment, read
 use cardwright_keys::job::{Fate, RecordState};
 use cardwright_keys::journal::CardId;
 use cardwright_keys::keyref::Name;
-use rusqlite::types::{ToSql, ValueRef};
+use cardwright_proto::gp::key::{Kcv, KeySet};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
 /// The number of a record as it is kept.
@@ -30,7 +31,7 @@ pub(super) fn option<T>(
 }
 
 pub(super) const JOB: &str = "SELECT id, name, issuer, domain, profile, file, sha256, state, reason, made_at, made_by,
-                   variance, statement, changed FROM jobs";
+                   variance, statement, changed, target FROM jobs";
 
 /// From a row of [`JOB`], with inputs and deliveries.
 pub(super) fn job(db: &Connection, row: &Row<'_>) -> Result<JobEntry, RegistryError> {
@@ -47,6 +48,7 @@ pub(super) fn job(db: &Connection, row: &Row<'_>) -> Result<JobEntry, RegistryEr
             file: row.get(5)?,
             sha256: row.get(6)?,
             inputs: Vec::new(),
+            target: option(row, 14, target)?,
             deliveries: Vec::new(),
             state: word(row, 7)?,
             reason: line(row, 8)?,
@@ -75,6 +77,12 @@ pub(super) fn job(db: &Connection, row: &Row<'_>) -> Result<JobEntry, RegistryEr
         read(&mut next).map_err(|wrong| wrong.at(format!("job_deliveries of job {id}")))
     })?;
     Ok(entry)
+}
+
+/// Check values of three keys, one behind the other.
+fn target(row: &Row<'_>, column: usize) -> Result<KeySet<Kcv>, Wrong> {
+    let [a, b, c, d, e, f, g, h, i] = row.get::<_, [u8; 9]>(column)?;
+    Ok(KeySet { enc: Kcv([a, b, c]), mac: Kcv([d, e, f]), dek: Kcv([g, h, i]) })
 }
 
 pub(super) const RECORD: &str =
@@ -112,14 +120,33 @@ pub(super) fn records(
     take: &mut dyn FnMut(RecordEntry) -> bool,
 ) -> Result<(), RegistryError> {
     let Ok(after) = i64::try_from(after) else { return Ok(()) };
-    let condition = match states.len() {
-        0 => String::new(),
-        count => format!(" AND state IN ({})", vec!["?"; count].join(", ")),
+    rows(db, &behind(states), params![job, after], |row| Ok(take(record(row)?)))
+}
+
+/// Asks for the records of a job behind a number, in these states. Those that wait, and the few that are neither waiting
+/// nor accepted, have an index each; the states are written out, since a partial index serves no value that is bound.
+fn behind(states: &[RecordState]) -> String {
+    let part = |index: &str, condition: &str| format!("{RECORD} {index} WHERE job = ?1 AND number > ?2{condition}");
+    let any_of = |states: &[RecordState]| {
+        let names: Vec<_> = states.iter().map(|state| format!("'{state}'")).collect();
+        format!(" AND state IN ({})", names.join(", "))
     };
-    let sql = format!("{RECORD} WHERE job = ? AND number > ?{condition} ORDER BY number");
-    let names: Vec<_> = states.iter().map(|state| state.name()).collect();
-    let values = [&job as &dyn ToSql, &after].into_iter().chain(names.iter().map(|name| name as &dyn ToSql));
-    rows(db, &sql, rusqlite::params_from_iter(values), |row| Ok(take(record(row)?)))
+    if states.is_empty() {
+        return part("", "") + " ORDER BY number";
+    }
+    if states.contains(&RecordState::Accepted) {
+        return part("", &any_of(states)) + " ORDER BY number";
+    }
+    let (waiting, few): (Vec<_>, Vec<_>) = states.iter().partition(|state| **state == RecordState::Pending);
+    let mut parts = Vec::with_capacity(2);
+    if !waiting.is_empty() {
+        parts.push(part("INDEXED BY records_pending", " AND state = 'pending'"));
+    }
+    if !few.is_empty() {
+        let few = format!(" AND state <> 'pending' AND state <> 'accepted'{}", any_of(&few));
+        parts.push(part("INDEXED BY records_few", &few));
+    }
+    parts.join(" UNION ALL ") + " ORDER BY number"
 }
 
 /// The record that waits for a card: by its whole name, else by the KDD that it begins with.

@@ -94,6 +94,7 @@ impl<'a> Writer<'a> {
             JobWrite::Claim { record, remake, attempt, at } => {
                 return self.claim(*record, *remake, attempt, *at).map(|attempt| JobAnswer::Claimed { attempt });
             }
+            JobWrite::Expect { record, attempt, state } => self.expect(*record, *attempt, *state),
             JobWrite::Step { record, attempt, to, step, reason, facts, at } => {
                 self.step((*record, *attempt), (*to, *step), reason, facts, *at)
             }
@@ -103,7 +104,7 @@ impl<'a> Writer<'a> {
             JobWrite::Cancel { record, statement, at } => self.cancel(*record, *statement, *at),
             JobWrite::Remake { record, spare, at } => self.remake(*record, spare.as_ref(), *at),
             JobWrite::Job { state, reason, at } => self.become_state(*state, reason, *at),
-            JobWrite::Close { variance, at } => self.close(*variance, *at),
+            JobWrite::Close { variance, at } => self.close(variance.as_ref(), *at),
             JobWrite::Journal(..) => Ok(()),
         }?;
         Ok(JobAnswer::Done)
@@ -160,6 +161,7 @@ impl<'a> Writer<'a> {
         run(self.db, sql, params![self.job, number(record)?, next, began])?;
         self.tally.shift(Count::Record(before.state), Count::Record(RecordState::Claimed));
         self.tally.add(Count::of(RecordState::Claimed, step), 1);
+        self.tally.add(Count::Remade, -i64::from(before.remade));
         Ok(next)
     }
 
@@ -226,6 +228,13 @@ impl<'a> Writer<'a> {
         };
         self.origins.push((of.clone(), id));
         Ok(id)
+    }
+
+    fn expect(&self, record: u64, attempt: u32, state: RecordState) -> Result<(), RegistryError> {
+        match self.last(record, attempt)? {
+            (found, _) if found == state => Ok(()),
+            (found, _) => conflict(format!("record {record} is {found} by now, not {state}")),
+        }
     }
 
     fn step(

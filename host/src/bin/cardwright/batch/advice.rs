@@ -6,7 +6,7 @@ use cardwright::report::batch::ReportError;
 use cardwright_keys::approval::Reject;
 use cardwright_keys::job::{Domain, Fate, JobError, RecordState};
 use cardwright_keys::keyref::Name;
-use cardwright_registry::jobs::JobState;
+use cardwright_registry::jobs::{JobState, NotBlank};
 use std::path::PathBuf;
 
 /// Why a command about jobs ends without success.
@@ -28,6 +28,8 @@ pub(crate) enum JobFailure {
     Unknown(Name),
     #[error("job `{job}` is pinned by hash, and {what} is another one since")]
     Changed { job: Name, what: String },
+    #[error("job `{job}`: the target key `{key}` is not what it was when the job began")]
+    OtherKey { job: Name, key: String },
     #[error("`{0}` is a key that everybody knows: a live job does not use it")]
     WellKnown(String),
     #[error("`{key}` belongs to issuer {issuer}, domain {domain}")]
@@ -45,10 +47,12 @@ pub(crate) enum JobFailure {
     Running(String),
     #[error("{0}")]
     Refused(String),
-    #[error("PUT KEY was sent to the chip of record {record}, and nobody knows what became of it: it is no blank card")]
-    Unsettled { record: u64 },
+    #[error("the chip of record {record} is no blank card: {why}")]
+    NotBlank { record: u64, why: NotBlank },
     #[error("a run of the job has begun and not ended")]
     RunOpen,
+    #[error("{0} cards of the job are in the middle: claimed, writing or verified")]
+    Middle(u64),
     #[error(
         "deliveries `{0}` and `{1}` have no lists, and some of their keys in common: nothing would tell their cards apart"
     )]
@@ -75,6 +79,8 @@ pub(crate) enum JobFailure {
     Open(i64),
     #[error("the balance is open by {found}, not by {said}")]
     OtherVariance { found: i64, said: i64 },
+    #[error("other figures were signed: {signed}; they are {found}")]
+    OtherFigures { found: String, signed: String },
     #[error("there is no statement {0} about this job")]
     NoStatement(i64),
     #[error("statement {0} is not as this program writes it, or is about something else")]
@@ -105,7 +111,7 @@ impl JobFailure {
 
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Changed { .. } => 7,
+            Self::Changed { .. } | Self::OtherKey { .. } => 7,
             Self::Stopped(_) | Self::Left { .. } | Self::Held { .. } => 10,
             Self::NoReaders => 3,
             Self::Waits { .. } | Self::Uncounted { .. } => 11,
@@ -123,6 +129,9 @@ impl JobFailure {
             }
             Self::Unknown(_) => "`cardwright batch status` lists the jobs; `batch run JOB.toml` adds one",
             Self::Changed { .. } => "put the file back as it was; what is to be made otherwise is a job of its own",
+            Self::OtherKey { .. } => {
+                "put the key back that lay there; cards that are to get another one are a job of their own"
+            }
             Self::WellKnown(_) => "use a key of your own, or domain = \"test\" for trials",
             Self::Overlap(..) => "name one version of the key for each, VAULT/KEY:N, or list the cards of one of them",
             Self::OthersKey { .. } => "use a key of this issuer and domain: one key never serves two",
@@ -140,6 +149,9 @@ impl JobFailure {
             Self::NoFate { .. } => "`cardwright batch reject JOB CARD --fate FATE --reason ...`",
             Self::Open(_) => "settle what is open, or close with --variance N --reason ..., which two people sign",
             Self::OtherVariance { .. } => "`cardwright batch status JOB` shows the balance",
+            Self::OtherFigures { .. } => {
+                "look at what changed; `cardwright batch close` states the new figures, to be signed anew"
+            }
             Self::Uncounted { why: Reject::Late, .. } => {
                 "it is dated before the statement: one of the two clocks is wrong; set it, and make the statement again if need be"
             }
@@ -148,7 +160,9 @@ impl JobFailure {
             Self::Left { .. } => "run it again with more cards; `cardwright batch status JOB` shows which wait",
             Self::NoReaders => "connect a reader and run it again: nothing is lost",
             Self::Running(_) => "wait until it has ended, or give this one another --station",
-            Self::Unsettled { .. } => "quarantined, or settle it first: put it into a reader again",
+            Self::NotBlank { why: NotBlank::Sent, .. } => "quarantined, or settle it first: put it into a reader again",
+            Self::NotBlank { why: NotBlank::Keyed, .. } => "destroyed or quarantined: these are left for it",
+            Self::Middle(_) => "wait until their run has ended: `cardwright batch status JOB` shows where they are",
             Self::RunOpen => "wait until it has ended; one that was cut off is ended by the next run, with --operator",
             Self::Spare { .. } => "`cardwright batch remake JOB CARD --spare CARD --reason ...`",
             Self::NoSealingKey | Self::Sealed => "put key = \"vault:NAME/KEY\" into [data]",

@@ -10,7 +10,7 @@ use cardwright_keys::custody::hash::sha256;
 use cardwright_keys::job::{Cards, Domain, Job, MAX_LEN};
 use cardwright_keys::journal::CardId;
 use cardwright_keys::key::KeyMaterial;
-use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source};
+use cardwright_keys::keyref::{KeyRef, Name, Scheme, Source, VaultKey};
 use cardwright_keys::lifecycle::Use;
 use cardwright_keys::vault::{Vault, VaultError};
 use cardwright_link::feeder::is_reader;
@@ -22,8 +22,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// A key as the job names it, and by what it is known again.
-pub(super) type Owned = (KeyRef, JobKey);
+/// A job's keys, by what they are known again.
+#[derive(Default)]
+pub(super) struct Owned {
+    /// Each with the reference that names it.
+    keys: Vec<(KeyRef, JobKey)>,
+    /// Check values of the target key, where it has no versions.
+    target: Option<KeySet<Kcv>>,
+}
 
 /// A job with its files, all of them checked. Paths are meant from the job file's directory.
 pub(super) struct Loaded {
@@ -132,7 +138,7 @@ impl Loaded {
     }
 
     /// As the registry takes it.
-    fn new_job(&self, keys: &[Owned], at: u64, who: String) -> NewJob {
+    fn new_job(&self, owned: &Owned, at: u64, who: String) -> NewJob {
         let Job { name, issuer, domain, profile, deliveries, .. } = &self.job;
         let delivery = |(delivery, count): (&cardwright_keys::job::Delivery, u64)| NewDelivery {
             name: delivery.name.clone(),
@@ -148,7 +154,8 @@ impl Loaded {
             sha256: self.sha256,
             inputs: self.inputs.clone(),
             deliveries: deliveries.iter().zip(self.counts()).map(delivery).collect(),
-            keys: keys.iter().map(|(_, key)| key.clone()).collect(),
+            keys: owned.keys.iter().map(|(_, key)| key.clone()).collect(),
+            target: owned.target,
             at,
             who,
         }
@@ -158,29 +165,45 @@ impl Loaded {
     pub(super) fn register(
         &self,
         registry: &mut SqliteRegistry,
-        keys: &[Owned],
+        owned: &Owned,
         at: u64,
         who: &str,
     ) -> Result<JobEntry, Failure> {
-        if let Some(entry) = registry.job(&self.job.name)? {
-            self.same(&entry)?;
-            // It may have versions since that it had not then.
-            let keys: Vec<_> = keys.iter().map(|(_, key)| key.clone()).collect();
-            registry.add_keys(entry.id, &keys)?;
-            return Ok(entry);
-        }
-        self.check_owners(registry, keys)?;
-        match registry.add_job(&self.new_job(keys, at, who.to_owned()), &mut self.listed()?) {
-            Err(RegistryError::Conflict(why)) => return Err(JobFailure::Refused(why).into()),
-            other => other?,
+        let pinned = self.pinned(registry, owned)?;
+        let new = self.new_job(owned, at, who.to_owned());
+        let noted = match &pinned {
+            // Its keys may have versions since that they had not then.
+            Some(entry) => registry.add_keys(entry.id, &new.keys),
+            None => registry.add_job(&new, &mut self.listed()?).map(drop),
         };
-        find(registry, &self.job.name)
+        match (noted, pinned) {
+            (Err(RegistryError::Conflict(why)), _) => Err(JobFailure::Refused(why).into()),
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), Some(entry)) => Ok(entry),
+            (Ok(()), None) => find(registry, &self.job.name),
+        }
+    }
+
+    /// The job as the registry has it, where it has: nothing of it was changed since, and none of its keys is another's.
+    pub(super) fn pinned(&self, registry: &SqliteRegistry, owned: &Owned) -> Result<Option<JobEntry>, Failure> {
+        let entry = registry.job(&self.job.name)?;
+        if let Some(entry) = &entry {
+            self.same(entry)?;
+        }
+        self.check_owners(registry, owned)?;
+        // A file keeps its name when other keys are put into it: the cards of one job would have keys of two masters.
+        if entry.as_ref().is_some_and(|entry| entry.target != owned.target) {
+            return Err(
+                JobFailure::OtherKey { job: self.job.name.clone(), key: self.job.target.key.to_string() }.into()
+            );
+        }
+        Ok(entry)
     }
 
     /// Refuses keys that belong to another issuer or the other domain: the registry would, with the first run.
-    pub(super) fn check_owners(&self, registry: &SqliteRegistry, keys: &[Owned]) -> Result<(), Failure> {
+    fn check_owners(&self, registry: &SqliteRegistry, owned: &Owned) -> Result<(), Failure> {
         let Job { issuer, domain, .. } = &self.job;
-        for (shown, key) in keys {
+        for (shown, key) in &owned.keys {
             match registry.owner(key)? {
                 Some((owner, of)) if (&owner, of) != (issuer, *domain) => {
                     return Err(JobFailure::OthersKey { key: shown.to_string(), issuer: owner, domain: of }.into());
@@ -192,7 +215,7 @@ impl Loaded {
     }
 
     /// Refuses a job that was changed since it was pinned.
-    pub(super) fn same(&self, entry: &JobEntry) -> Result<(), Failure> {
+    fn same(&self, entry: &JobEntry) -> Result<(), Failure> {
         if entry.sha256 == self.sha256 {
             return Ok(());
         }
@@ -218,11 +241,11 @@ impl Loaded {
 
     /// By what its keys are known again, each with its reference. One that everybody knows belongs to nobody; a live job
     /// with one is refused, whatever it is called.
-    pub(super) fn owned(&self, vault: &Keyring) -> Result<Vec<Owned>, Failure> {
-        let mut owned: Vec<Owned> = Vec::new();
+    pub(super) fn owned(&self, vault: &Keyring) -> Result<Owned, Failure> {
+        let mut owned = Owned::default();
         for key in self.keys().into_iter().filter(|key| !well_known(key)) {
             let kept = JobKey::Kept(key.to_string());
-            owned.push((key, kept));
+            owned.keys.push((key, kept));
         }
         let mut public = Keyring::new();
         let gp_test = KeyRef { scheme: Scheme::Plain, source: Source::GpTest, kvn: None };
@@ -240,15 +263,23 @@ impl Loaded {
                 if is_known && self.job.domain == Domain::Live {
                     return Err(JobFailure::WellKnown(key.to_string()).into());
                 }
+                if key == &self.job.target.key && is_one(key) {
+                    owned.target = Some(kcvs);
+                }
                 // A vendor may have delivered to two issuers under one key; no two issuers give their cards one. Where all
                 // three are one key, its check value has 24 bits: another key may have it, too.
                 if key == &self.job.target.key && !is_known && kcvs.enc != kcvs.mac {
-                    owned.push((key.clone(), JobKey::Derives { scheme: key.scheme, kcvs }));
+                    owned.keys.push((key.clone(), JobKey::Derives { scheme: key.scheme, kcvs }));
                 }
             }
         }
         Ok(owned)
     }
+}
+
+/// Whether the reference means one key for ever: no other version of it, as a vault may get.
+const fn is_one(key: &KeyRef) -> bool {
+    !matches!(&key.source, Source::Vault(VaultKey { version: None, .. }))
 }
 
 /// Check values of the keys of a card with a KDD of zeros.

@@ -17,11 +17,12 @@ use cardwright::world::{Clock, Os};
 use cardwright_keys::approval::{Operators, Rules, time};
 use cardwright_keys::custody::hash::sha256;
 use cardwright_keys::job::statement::{Doubt, Statement, What, judge, message};
-use cardwright_keys::job::{Fate, Job, RecordState, Step};
-use cardwright_keys::journal::{CardId, Journal as _};
+use cardwright_keys::job::{Balance, Fate, Job, RecordState, Step};
+use cardwright_keys::journal::CardId;
 use cardwright_keys::keyref::Name;
+use cardwright_registry::Registry as _;
 use cardwright_registry::jobs::{
-    AttemptEntry, Facts, JobEntry, JobState, JobWrite, Jobs, NewAttempt, RecordEntry, Statement as Kept,
+    AttemptEntry, Facts, JobEntry, JobState, JobWrite, Jobs, NewAttempt, NotBlank, RecordEntry, Statement as Kept,
 };
 use cardwright_registry::sqlite::SqliteRegistry;
 use serde_json::json;
@@ -90,7 +91,7 @@ pub(super) fn retry(settings: &Settings, args: &BatchCardArgs) -> Result<(), Fai
     }
     table.tell("batch.retry", format!("record {}, {}: {}", record.number, attempt.card, args.reason))?;
     let reason = format!("to be tried once more: {}", args.reason);
-    table.write(step(&record, attempt.number, RecordState::Unknown, attempt.step, reason))?;
+    table.decide(&attempt, RecordState::Unknown, &reason)?;
     table.done(record.number, "its chip is settled when it is in a reader again")
 }
 
@@ -98,9 +99,9 @@ const fn in_a_reader(state: RecordState) -> bool {
     matches!(state, RecordState::Claimed | RecordState::Writing | RecordState::Verified)
 }
 
-fn step(record: &RecordEntry, attempt: u32, to: RecordState, step: Step, reason: String) -> JobWrite {
+fn step((record, attempt): (u64, u32), to: RecordState, step: Step, reason: &str) -> JobWrite {
     let reason = reason.chars().take(200).collect();
-    JobWrite::Step { record: record.number, attempt, to, step, reason, facts: Facts::default(), at: Os.now() }
+    JobWrite::Step { record, attempt, to, step, reason, facts: Facts::default(), at: Os.now() }
 }
 
 pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failure> {
@@ -118,7 +119,7 @@ pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failu
         }
         Some(attempt) if attempt.state != RecordState::Pending => {
             table.tell("batch.rejected", format!("record {}, {}: {reason}", record.number, attempt.card))?;
-            table.write(step(&record, attempt.number, RecordState::Rejected, attempt.step, reason.clone()))?;
+            table.decide(attempt, RecordState::Rejected, reason)?;
             attempt.number
         }
         _ => table.reject_blank(&record, card, reason)?,
@@ -131,10 +132,11 @@ pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failu
     let Some(fate) = fate else {
         return table.done(record.number, "rejected; what became of the chip is to be told");
     };
-    // Whoever takes it up next would not know that it may have the new keys.
-    let sent = table.registry.ledger(&chip.card)?.open.is_some_and(|open| open.sent);
-    if *fate == Fate::Returned && sent {
-        return Err(JobFailure::Unsettled { record: record.number }.into());
+    if *fate == Fate::Returned
+        && let Some(facts) = table.registry.card(&chip.card)?
+        && let Some(why) = NotBlank::of(&chip, &facts)
+    {
+        return Err(JobFailure::NotBlank { record: record.number, why }.into());
     }
     if fate.wants_signatures() {
         return table.state(What::Fate { rejected: chip.ended.unwrap_or(0), card: chip.card, fate: *fate }, reason);
@@ -154,6 +156,13 @@ impl Table<'_> {
             }
         }
         Err(JobFailure::NoCard.into())
+    }
+
+    /// What a person says of a chip, if it still is as the person saw it: a reader may have it by now.
+    fn decide(&mut self, seen: &AttemptEntry, to: RecordState, reason: &str) -> Result<(), Failure> {
+        let &AttemptEntry { record, number: attempt, state, step: at, .. } = seen;
+        let expect = JobWrite::Expect { record, attempt, state };
+        write_all(&mut self.registry, &self.entry, vec![expect, step((record, attempt), to, at, reason)])
     }
 
     /// A chip that never was in a reader: it is taken up by hand, and rejected at once.
@@ -179,7 +188,7 @@ impl Table<'_> {
         };
         let number = record.attempts + 1;
         let claim = JobWrite::Claim { record: record.number, remake: false, attempt, at: Os.now() };
-        let rejected = step(record, number, RecordState::Rejected, Step::Identify, reason.to_owned());
+        let rejected = step((record.number, number), RecordState::Rejected, Step::Identify, reason);
         write_all(&mut self.registry, &self.entry, vec![claim, rejected])?;
         Ok(number)
     }
@@ -245,22 +254,40 @@ impl Table<'_> {
                 self.write(JobWrite::Cancel { record: *record, statement: Some(id), at: Os.now() })?;
                 self.done(*record, "cancelled")
             }
-            What::Variance { variance, .. } => {
-                let found = self.registry.balance(self.entry.id)?.open();
-                if found != *variance {
-                    return Err(JobFailure::OtherVariance { found, said: *variance }.into());
+            What::Variance { variance, balance: signed } => {
+                let balance = self.at_rest()?;
+                let (found, said) = (balance.open(), *variance);
+                if found != said {
+                    return Err(JobFailure::OtherVariance { found, said }.into());
                 }
-                self.close(Some((*variance, id)))
+                // As many may be missing, and not the same: all figures were signed.
+                let (found, signed) = (balance.to_string(), signed.clone());
+                if found != signed {
+                    return Err(JobFailure::OtherFigures { found, signed }.into());
+                }
+                self.close(&balance, Some((signed, id)))
             }
         }
     }
 
-    fn close(&mut self, variance: Option<(i64, i64)>) -> Result<(), Failure> {
+    /// The balance of a job that nobody works on: the registry closes no other.
+    fn at_rest(&self) -> Result<Balance, Failure> {
+        if self.registry.runs(self.entry.id)?.iter().any(|run| run.ended.is_none()) {
+            return Err(JobFailure::RunOpen.into());
+        }
         let balance = self.registry.balance(self.entry.id)?;
+        let middle = RecordState::ALL.into_iter().filter(|state| in_a_reader(*state));
+        match middle.map(|state| balance.state(state)).sum() {
+            0 => Ok(balance),
+            count => Err(JobFailure::Middle(count).into()),
+        }
+    }
+
+    fn close(&mut self, balance: &Balance, variance: Option<(String, i64)>) -> Result<(), Failure> {
         self.tell("batch.closed", balance.to_string())?;
         self.write(JobWrite::Close { variance, at: Os.now() })?;
         if self.settings.json {
-            let balance = super::status::balance_json(&balance);
+            let balance = super::status::balance_json(balance);
             return output::json(&json!({ "job": self.entry.name.to_string(), "state": "closed", "balance": balance }));
         }
         output::text(&format!("job {} is closed\n{balance}\n", self.entry.name))
@@ -323,10 +350,7 @@ pub(super) fn cancel(settings: &Settings, args: &BatchCardArgs) -> Result<(), Fa
 
 pub(super) fn close(settings: &Settings, args: &CloseArgs) -> Result<(), Failure> {
     let mut table = Table::open(settings, &args.job)?;
-    if table.registry.runs(table.entry.id)?.iter().any(|run| run.ended.is_none()) {
-        return Err(JobFailure::RunOpen.into());
-    }
-    let balance = table.registry.balance(table.entry.id)?;
+    let balance = table.at_rest()?;
     match (args.variance, &args.reason) {
         (Some(said), Some(reason)) => {
             let found = balance.open();
@@ -336,7 +360,7 @@ pub(super) fn close(settings: &Settings, args: &CloseArgs) -> Result<(), Failure
             table.state(What::Variance { variance: said, balance: balance.to_string() }, reason)
         }
         _ if !balance.balances() => Err(JobFailure::Open(balance.open()).into()),
-        _ => table.close(None),
+        _ => table.close(&balance, None),
     }
 }
 

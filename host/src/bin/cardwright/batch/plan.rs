@@ -16,7 +16,6 @@ use cardwright_keys::keyref::{KeyRef, Source};
 use cardwright_keys::lifecycle::Use;
 use cardwright_keys::vault::{Purpose, Vault};
 use cardwright_proto::gp::key::Kvn;
-use cardwright_registry::jobs::Jobs;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -29,7 +28,7 @@ pub(super) struct Ready {
     /// The key change of each delivery, in the job's order.
     pub(super) terms: Vec<Request>,
     /// By what its keys are known again.
-    pub(super) owned: Vec<Owned>,
+    pub(super) owned: Owned,
 }
 
 /// Checks a job with all that it needs. No card is touched.
@@ -99,10 +98,7 @@ pub(super) fn run(settings: &Settings, args: &BatchPlanArgs) -> Result<(), Failu
     let plan = setup::with_keys(|| {
         let ready = ready(settings, path)?;
         let registry = registers::open_registry(settings)?;
-        if let Some(entry) = registry.job(&ready.loaded.job.name)? {
-            ready.loaded.same(&entry)?;
-        }
-        ready.loaded.check_owners(&registry, &ready.owned)?;
+        ready.loaded.pinned(&registry, &ready.owned)?;
         Plan::new(&ready, args)
     })?;
     if settings.json { output::json(&plan.json()) } else { output::text(&plan.text()) }
