@@ -15,6 +15,7 @@ mod stations;
 mod tokens;
 mod torn;
 mod verify;
+mod words;
 
 use cardwright_keys::diversify;
 use cardwright_keys::job::{Balance, RecordState};

@@ -10,21 +10,21 @@ use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::gate::{Gate, Moment};
 use rustix::process::Pid;
 
-fn deck(desk: &Desk, cards: u32, first: u32, words: &str) -> Vec<String> {
+pub(super) fn deck(desk: &Desk, cards: u32, first: u32, words: &str) -> Vec<String> {
     let cards = make_deck(&desk.path().join("deck"), cards, words, first).expect("a deck");
     cards.into_iter().map(|card| card.0).collect()
 }
 
 /// Fails with these words.
 #[track_caller]
-fn fails(desk: &Desk, args: &[&str], code: i32, words: &str) {
+pub(super) fn fails(desk: &Desk, args: &[&str], code: i32, words: &str) {
     let outcome = desk.run(args);
     assert_eq!(outcome.code(), code, "{args:?}: {outcome:#?}");
     assert!(outcome.stderr.contains(words), "{args:?}: not `{words}`: {outcome:#?}");
 }
 
 /// An office with dual control, a job of so many cards, a deck of as many as there are, and its run.
-fn made_in_office(cards: usize, there: u32) -> (Desk, Vec<String>) {
+pub(super) fn made_in_office(cards: usize, there: u32) -> (Desk, Vec<String>) {
     let desk = office();
     desk.key_file("new.hex", super::NEW);
     put(&desk, "job.toml", job(cards, ""));
@@ -34,13 +34,13 @@ fn made_in_office(cards: usize, there: u32) -> (Desk, Vec<String>) {
     (desk, names)
 }
 
-fn run_deck(desk: &Desk) -> cardwright_tests::cli::Outcome {
+pub(super) fn run_deck(desk: &Desk) -> cardwright_tests::cli::Outcome {
     let deck = format!("sim:deck={}", desk.path().join("deck").display());
     run(desk, &["batch", "run", "job.toml", "--on", &deck])
 }
 
 /// The same command at another operator's desk.
-fn as_operator(desk: &Desk, name: &str, args: &[&str]) -> cardwright_tests::cli::Outcome {
+pub(super) fn as_operator(desk: &Desk, name: &str, args: &[&str]) -> cardwright_tests::cli::Outcome {
     let config = std::fs::read_to_string(desk.path().join("cardwright.toml")).expect("a file");
     let file = format!("{name}.toml");
     put(
@@ -213,12 +213,25 @@ fn a_chip_with_the_jobs_keys_is_not_returned() {
     let refused = desk.run(&told("returned")).expect(2);
     assert!(refused.stderr.contains("the chip of record 1 is no blank card: it has the job's keys"), "{refused:#?}");
     assert!(refused.stderr.contains("next: destroyed or quarantined"), "{refused:#?}");
+    assert_eq!(balance(&desk).accepted(), 1, "what is refused leaves the card as it is");
+    desk.run(&["batch", "reject", "trial", &names[0], "--reason", "a good one"]).expect(0);
+    desk.run(&told("returned")).expect(2);
     assert_eq!((balance(&desk).unfated, balance(&desk).returned()), (1, 0));
     desk.run(&told("quarantined")).expect(0);
     // A blank that never was in a reader goes back as it came.
     let blank = blank(7).1;
-    desk.run(&["batch", "reject", "trial", &blank, "--fate", "returned", "--reason", "bent, and straight again"])
-        .expect(0);
+    desk.run(&[
+        "batch",
+        "reject",
+        "trial",
+        &blank,
+        "--fate",
+        "returned",
+        "--reason",
+        "bent, and straight again",
+        "--unseen",
+    ])
+    .expect(0);
     assert_eq!(balance(&desk).returned(), 1);
 }
 

@@ -104,7 +104,7 @@ pub enum JobWrite {
         at: u64,
     },
     /// Lets another chip be taken up for a rejected record, once the fate of its last one is told. It is bound to no
-    /// card then, or to the one that is given.
+    /// card then, or to the one that is given. Again, for another one of these, as long as none is taken up.
     Remake {
         /// The record.
         record: u64,

@@ -9,6 +9,7 @@ mod progress;
 mod report;
 mod run;
 mod seal;
+mod sign;
 mod status;
 
 use crate::advice::Failure;
@@ -28,7 +29,7 @@ pub(crate) fn run(settings: &Settings, command: &BatchCommand) -> Result<(), Fai
         BatchCommand::Reject(args) => people::reject(settings, args),
         BatchCommand::Remake(args) => people::remake(settings, args),
         BatchCommand::Cancel(args) => people::cancel(settings, args),
-        BatchCommand::Sign(args) => people::sign(settings, args),
+        BatchCommand::Sign(args) => sign::sign(settings, args),
         BatchCommand::Close(args) => people::close(settings, args),
         BatchCommand::Report(args) => report::run(settings, args),
         BatchCommand::Seal(args) => seal::run(settings, args),

@@ -105,7 +105,9 @@ pub(in crate::conformance) fn remakes(make: &dyn Fn() -> Open) {
     assert!(what.contains("record 2 waits"), "{what}");
     conflict(registry, job, vec![remake(1, Some(CardId::new(&[3; 10], None)))]);
     write(registry, job, vec![remake(1, Some(card(4)))]);
-    conflict(registry, job, vec![remake(1, Some(card(5)))]);
+    write(registry, job, vec![remake(1, Some(card(5)))]);
+    conflict(registry, job, vec![remake(1, None)]);
+    write(registry, job, vec![remake(1, Some(card(4)))]);
     let waits = record(registry, job, 1);
     assert_eq!((waits.state, waits.remade, waits.expected, waits.changed), (Rejected, true, Some(card(4)), 600));
     conflict(registry, job, vec![claim(1, card(4))]);

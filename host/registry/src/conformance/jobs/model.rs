@@ -202,12 +202,13 @@ impl Job {
         });
         let made = self.record(number)?;
         let can_be_bound = spare.is_none() || (listed && made.delivery == 0 && !waited && !kdd_of_another);
-        if made.state != RecordState::Rejected || made.remade || !made.is_settled() || !can_be_bound {
+        let again = made.remade;
+        if made.state != RecordState::Rejected || (again && spare.is_none()) || !made.is_settled() || !can_be_bound {
             return None;
         }
         made.expected = spare.cloned();
         made.remade = true;
-        made.spares += 1;
+        made.spares += u64::from(!again);
         Some(())
     }
 

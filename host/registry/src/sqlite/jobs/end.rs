@@ -100,7 +100,8 @@ impl Writer<'_> {
 
     pub(super) fn remake(&mut self, record: u64, spare: Option<&CardId>, at: u64) -> Result<(), RegistryError> {
         let before = self.before(record)?;
-        if before.state != RecordState::Rejected || before.remade {
+        // Another spare may be named as long as none is taken up.
+        if before.state != RecordState::Rejected || (before.remade && spare.is_none()) {
             let what = if before.remade { "to be made again already" } else { before.state.name() };
             return conflict(format!("record {record} is {what}: there is nothing to make again"));
         }
@@ -108,8 +109,10 @@ impl Writer<'_> {
         let expected = spare.map(|spare| self.spare(record, before.delivery, spare)).transpose()?;
         let sql = "UPDATE records SET remade = 1, expected = ?3, changed = ?4 WHERE job = ?1 AND number = ?2";
         run(self.db, sql, params![self.job, number(record)?, expected, seconds(at)?])?;
-        self.tally.add(Count::Spare, 1);
-        self.tally.add(Count::Remade, 1);
+        if !before.remade {
+            self.tally.add(Count::Spare, 1);
+            self.tally.add(Count::Remade, 1);
+        }
         Ok(())
     }
 

@@ -139,6 +139,9 @@ pub(crate) struct RejectArgs {
     /// destroyed, quarantined, returned, sample or handed-over; left out: told later, by the same command
     #[arg(long, value_name = "FATE", value_parser = fate)]
     pub(crate) fate: Option<Fate>,
+    /// The chip never was in a reader, as one that is dead on arrival: it takes a record that waits for any card
+    #[arg(long)]
+    pub(crate) unseen: bool,
 }
 
 #[derive(Debug, Args)]

@@ -69,6 +69,14 @@ pub(crate) enum JobFailure {
     NoCard,
     #[error("record {record} is {state}: that cannot be done with it")]
     State { record: u64, state: RecordState },
+    #[error("no card of the job was called that")]
+    Unseen,
+    #[error("a card of that name is on record: it is none that never was in a reader")]
+    Seen,
+    #[error("record {record} waits for another chip already")]
+    Remade { record: u64 },
+    #[error("that chip is no spare: it was taken up for record {record}, and is {state}")]
+    UsedSpare { record: u64, state: RecordState },
     #[error("record {record} has no chip that this could be said of")]
     NoChip { record: u64 },
     #[error("what became of that chip is told already: {0}")]
@@ -85,6 +93,10 @@ pub(crate) enum JobFailure {
     NoStatement(i64),
     #[error("statement {0} is not as this program writes it, or is about something else")]
     BadStatement(i64),
+    #[error("statement {0} is void: what it is about is not as it was")]
+    Void(i64),
+    #[error("statement {0} is carried out already")]
+    Served(i64),
     #[error("statement {id} waits for another person's signature")]
     Waits { id: i64 },
     #[error("your signature of statement {id} would not count: {why}")]
@@ -144,7 +156,33 @@ impl JobFailure {
             Self::CutOff { .. } => {
                 "look why, then run it again with --operator NAME: cards in the middle are settled when they are in a reader again"
             }
+            Self::Stopped(_) => "find out why; then `cardwright batch resume JOB --reason ...` and run it again",
+            Self::Left { .. } => "run it again with more cards; `cardwright batch status JOB` shows which wait",
+            Self::NoReaders => "connect a reader and run it again: nothing is lost",
+            Self::Running(_) => "wait until it has ended, or give this one another --station",
+            Self::NoSealingKey | Self::Sealed => "put key = \"vault:NAME/KEY\" into [data]",
+            Self::NoReport(ReportError::Counts) => {
+                "make it again when no run is under way; if it stays so: `cardwright registry check`"
+            }
+            _ => return self.to_people(),
+        })
+    }
+
+    /// To whoever says something of cards, or of a job's end.
+    const fn to_people(&self) -> Option<&'static str> {
+        Some(match self {
             Self::NoCard => "`cardwright batch status JOB --list accepted` lists cards; #N names a record",
+            Self::Unseen => {
+                "look at it once more; a chip that never was in a reader takes a record that waits, with --unseen"
+            }
+            Self::Seen => {
+                "name it with its chip, as `cardwright batch status JOB --list accepted` does, or its record, #N"
+            }
+            Self::Remade { .. } => "it is made in the next run; for a card of a list --spare CARD names another chip",
+            Self::UsedSpare { .. } => "name a chip from the stock of spares",
+            Self::Void(_) | Self::Served(_) => "`cardwright batch sign JOB` shows all; state it anew if it is so",
+            Self::NoChip { .. } => "name the chip itself; `cardwright batch status JOB` shows where its cards are",
+            Self::Fated(_) => "that stands, and is signed where two people had to",
             Self::State { .. } => "`cardwright batch status JOB` shows where its cards are",
             Self::NoFate { .. } => "`cardwright batch reject JOB CARD --fate FATE --reason ...`",
             Self::Open(_) => "settle what is open, or close with --variance N --reason ..., which two people sign",
@@ -156,18 +194,12 @@ impl JobFailure {
                 "it is dated before the statement: one of the two clocks is wrong; set it, and make the statement again if need be"
             }
             Self::Waits { .. } | Self::Uncounted { .. } => "another operator: `cardwright batch sign JOB N --yes`",
-            Self::Stopped(_) => "find out why; then `cardwright batch resume JOB --reason ...` and run it again",
-            Self::Left { .. } => "run it again with more cards; `cardwright batch status JOB` shows which wait",
-            Self::NoReaders => "connect a reader and run it again: nothing is lost",
-            Self::Running(_) => "wait until it has ended, or give this one another --station",
             Self::NotBlank { why: NotBlank::Sent, .. } => "quarantined, or settle it first: put it into a reader again",
             Self::NotBlank { why: NotBlank::Keyed, .. } => "destroyed or quarantined: these are left for it",
             Self::Middle(_) => "wait until their run has ended: `cardwright batch status JOB` shows where they are",
-            Self::RunOpen => "wait until it has ended; one that was cut off is ended by the next run, with --operator",
             Self::Spare { .. } => "`cardwright batch remake JOB CARD --spare CARD --reason ...`",
-            Self::NoSealingKey | Self::Sealed => "put key = \"vault:NAME/KEY\" into [data]",
-            Self::NoReport(ReportError::Counts) => {
-                "make it again when no run is under way; if it stays so: `cardwright registry check`"
+            Self::RunOpen => {
+                "wait until it has ended; one that was cut off is ended by the next run, with --operator, or by `cardwright batch recover`"
             }
             _ => return None,
         })

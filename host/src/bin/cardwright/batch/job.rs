@@ -46,16 +46,21 @@ pub(super) struct Loaded {
     pub(super) data: Option<DataIndex>,
 }
 
+/// A job's file, and its bytes.
+pub(super) fn parsed(path: &Path) -> Result<(Job, Vec<u8>), Failure> {
+    let failed = |error: std::io::Error| JobFailure::Input { path: path.to_owned(), error: error.into() };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    // One byte over the limit shows that it was passed.
+    file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let job = Job::parse(&bytes).map_err(|error| JobFailure::Job { path: path.to_owned(), error })?;
+    Ok((job, bytes))
+}
+
 impl Loaded {
     /// Reads it all. No card is touched, and nothing is written.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let failed = |error| Failure::File { path: path.to_owned(), error };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(failed)?;
-        // One byte over the limit shows that it was passed.
-        file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-        let wrong = |error| JobFailure::Job { path: path.to_owned(), error };
-        let mut job = Job::parse(&bytes).map_err(wrong)?;
+        let (mut job, bytes) = parsed(path)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let mut inputs = Vec::new();
         let mut lists = Vec::new();

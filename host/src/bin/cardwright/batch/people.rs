@@ -1,43 +1,40 @@
-//! What people say of single cards, and of a job's end: `cardwright batch retry | reject | remake | cancel | sign | close`.
-//!
-//! What two people have to sign becomes a statement: words that are kept in the registry with the signatures under them.
-//! The second signature carries it out. Where there is no policy, nobody else has to sign, and that is said.
+//! What people say of single cards, and of a job's end: `cardwright batch retry | reject | remake | cancel | close`. What
+//! two of them have to say together is in [`sign`](super::sign).
 
 use super::advice::JobFailure;
 use super::job::of_issuer;
 use super::run::tell;
 use super::status::{write, write_all};
 use crate::advice::Failure;
-use crate::advice::approval::OperatorFailure;
-use crate::args::{BatchCardArgs, BatchSignArgs, CloseArgs, RejectArgs, RemakeArgs, WhichCard};
+use crate::args::{BatchCardArgs, CloseArgs, RejectArgs, RemakeArgs, WhichCard};
 use crate::config::Settings;
 use crate::{output, registers};
 use cardwright::audit_file::FileAudit;
 use cardwright::world::{Clock, Os};
-use cardwright_keys::approval::{Operators, Rules, time};
+use cardwright_keys::approval::REASON_MAX;
 use cardwright_keys::custody::hash::sha256;
-use cardwright_keys::job::statement::{Doubt, Statement, What, judge, message};
+use cardwright_keys::job::statement::What;
 use cardwright_keys::job::{Balance, Fate, Job, RecordState, Step};
 use cardwright_keys::journal::CardId;
 use cardwright_keys::keyref::Name;
 use cardwright_registry::Registry as _;
+use cardwright_registry::cards::CardQuery;
 use cardwright_registry::jobs::{
-    AttemptEntry, Facts, JobEntry, JobState, JobWrite, Jobs, NewAttempt, NotBlank, RecordEntry, Statement as Kept,
+    AttemptEntry, Facts, JobEntry, JobState, JobWrite, Jobs, NewAttempt, NotBlank, RecordEntry,
 };
 use cardwright_registry::sqlite::SqliteRegistry;
 use serde_json::json;
-use std::fmt::Write;
 
 /// What every command here works with.
-struct Table<'s> {
-    settings: &'s Settings,
-    registry: SqliteRegistry,
+pub(super) struct Table<'s> {
+    pub(super) settings: &'s Settings,
+    pub(super) registry: SqliteRegistry,
     audit: FileAudit,
-    entry: JobEntry,
+    pub(super) entry: JobEntry,
 }
 
 impl<'s> Table<'s> {
-    fn open(settings: &'s Settings, job: &Name) -> Result<Self, Failure> {
+    pub(super) fn open(settings: &'s Settings, job: &Name) -> Result<Self, Failure> {
         let registry = registers::open_registry(settings)?;
         let entry = of_issuer(settings, &registry, job)?;
         if entry.state == JobState::Closed {
@@ -46,11 +43,11 @@ impl<'s> Table<'s> {
         Ok(Self { settings, registry, audit: registers::open_audit(settings)?, entry })
     }
 
-    fn tell(&mut self, what: &str, detail: String) -> Result<(), Failure> {
+    pub(super) fn tell(&mut self, what: &str, detail: String) -> Result<(), Failure> {
         tell(&mut self.audit, &self.entry, what, detail)
     }
 
-    fn write(&mut self, one: JobWrite) -> Result<(), Failure> {
+    pub(super) fn write(&mut self, one: JobWrite) -> Result<(), Failure> {
         write(&mut self.registry, &self.entry, one)
     }
 
@@ -74,7 +71,7 @@ impl<'s> Table<'s> {
         }
     }
 
-    fn done(&self, record: u64, what: &str) -> Result<(), Failure> {
+    pub(super) fn done(&self, record: u64, what: &str) -> Result<(), Failure> {
         if self.settings.json {
             return output::json(&json!({ "job": self.entry.name.to_string(), "record": record, "result": what }));
         }
@@ -99,25 +96,41 @@ const fn in_a_reader(state: RecordState) -> bool {
     matches!(state, RecordState::Claimed | RecordState::Writing | RecordState::Verified)
 }
 
+/// As much of a reason as the registry keeps: all of it, where a person gave it as it is.
+fn shortened(reason: &str) -> String {
+    let mut text = reason.to_owned();
+    while text.len() > REASON_MAX {
+        text.pop();
+    }
+    text.trim_end().to_owned()
+}
+
 fn step((record, attempt): (u64, u32), to: RecordState, step: Step, reason: &str) -> JobWrite {
-    let reason = reason.chars().take(200).collect();
+    let reason = shortened(reason);
     JobWrite::Step { record, attempt, to, step, reason, facts: Facts::default(), at: Os.now() }
 }
 
 pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failure> {
-    let RejectArgs { card: BatchCardArgs { job, card, reason }, fate } = args;
+    let RejectArgs { card: BatchCardArgs { job, card, reason }, fate, unseen } = args;
     let mut table = Table::open(settings, job)?;
     let (record, attempt) = match (table.card(card), card) {
         // A chip that no list has, in a delivery that is only counted: it takes a record with it.
-        (Err(Failure::Batch(JobFailure::NoCard)), WhichCard::Card(chip)) => (table.any_pending(chip)?, None),
+        (Err(Failure::Batch(JobFailure::NoCard)), WhichCard::Card(chip)) if *unseen => (table.any_pending(chip)?, None),
+        (Err(Failure::Batch(JobFailure::NoCard)), WhichCard::Card(_)) if table.counts() => {
+            return Err(JobFailure::Unseen.into());
+        }
         (found, _) => found?,
     };
     let number = match &attempt {
+        Some(attempt) if attempt.state == RecordState::Rejected && fate.is_none() && attempt.fate.is_none() => {
+            return Err(JobFailure::NoFate { record: record.number }.into());
+        }
         Some(attempt) if attempt.state == RecordState::Rejected => attempt.number,
         Some(attempt) if in_a_reader(attempt.state) => {
             return Err(JobFailure::State { record: record.number, state: attempt.state }.into());
         }
         Some(attempt) if attempt.state != RecordState::Pending => {
+            table.can_have(attempt, *fate)?;
             table.tell("batch.rejected", format!("record {}, {}: {reason}", record.number, attempt.card))?;
             table.decide(attempt, RecordState::Rejected, reason)?;
             attempt.number
@@ -132,23 +145,30 @@ pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failu
     let Some(fate) = fate else {
         return table.done(record.number, "rejected; what became of the chip is to be told");
     };
-    if *fate == Fate::Returned
-        && let Some(facts) = table.registry.card(&chip.card)?
-        && let Some(why) = NotBlank::of(&chip, &facts)
-    {
-        return Err(JobFailure::NotBlank { record: record.number, why }.into());
-    }
+    table.can_have(&chip, Some(*fate))?;
     if fate.wants_signatures() {
         return table.state(What::Fate { rejected: chip.ended.unwrap_or(0), card: chip.card, fate: *fate }, reason);
     }
-    table.fate(&chip, *fate, None)?;
+    table.fate(&chip, *fate, (reason, None))?;
     table.done(record.number, &format!("its chip is {fate}"))
 }
 
 impl Table<'_> {
+    /// Whether a delivery has no list.
+    fn counts(&self) -> bool {
+        self.entry.deliveries.iter().any(|(_, listed, _)| !listed)
+    }
+
+    /// A record for a chip that never was in a reader. One whose KDD is on record was, as far as anybody can tell.
     fn any_pending(&self, chip: &CardId) -> Result<RecordEntry, Failure> {
-        if self.registry.chip(chip)?.iter().any(|(job, _)| *job == self.entry.id) {
-            return Err(JobFailure::NoCard.into());
+        let query = CardQuery { begins: Some(chip.0.clone()), ..CardQuery::default() };
+        let mut known = false;
+        self.registry.cards(&query, &mut |_| {
+            known = true;
+            false
+        })?;
+        if known || !self.registry.chip(chip)?.is_empty() {
+            return Err(JobFailure::Seen.into());
         }
         for number in 0..u32::try_from(self.entry.deliveries.len()).unwrap_or(u32::MAX) {
             if let Some(record) = self.registry.next_pending(self.entry.id, number)? {
@@ -156,6 +176,28 @@ impl Table<'_> {
             }
         }
         Err(JobFailure::NoCard.into())
+    }
+
+    /// Refuses to have a chip among the blanks that is none; the registry would.
+    fn can_have(&self, chip: &AttemptEntry, fate: Option<Fate>) -> Result<(), Failure> {
+        if fate != Some(Fate::Returned) {
+            return Ok(());
+        }
+        let facts = self.registry.card(&chip.card)?;
+        match facts.and_then(|facts| NotBlank::of(chip, &facts)) {
+            Some(why) => Err(JobFailure::NotBlank { record: chip.record, why }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A spare is a chip that no record has had: what became of those is in the balance already.
+    fn is_fresh(&self, spare: &CardId) -> Result<(), Failure> {
+        let used =
+            |(_, chip): &(_, AttemptEntry)| chip.state != RecordState::Pending && chip.fate != Some(Fate::Returned);
+        match self.registry.chip(spare)?.iter().find(|one| used(one)) {
+            Some((_, chip)) => Err(JobFailure::UsedSpare { record: chip.record, state: chip.state }.into()),
+            None => Ok(()),
+        }
     }
 
     /// What a person says of a chip, if it still is as the person saw it: a reader may have it by now.
@@ -201,77 +243,19 @@ impl Table<'_> {
         Ok((delivery.key.to_string(), job.target.key.to_string()))
     }
 
-    fn fate(&mut self, chip: &AttemptEntry, fate: Fate, statement: Option<i64>) -> Result<(), Failure> {
-        self.tell("batch.fate", format!("record {}, {}: {fate}", chip.record, chip.card))?;
+    pub(super) fn fate(
+        &mut self,
+        chip: &AttemptEntry,
+        fate: Fate,
+        (reason, statement): (&str, Option<i64>),
+    ) -> Result<(), Failure> {
+        self.tell("batch.fate", format!("record {}, {}: {fate}: {reason}", chip.record, chip.card))?;
         let (record, attempt) = (chip.record, chip.number);
         self.write(JobWrite::Fate { record, attempt, fate, statement, at: Os.now() })
     }
 
-    /// Puts words down that two people have to sign, and signs them; where nobody else has to, it is done at once.
-    fn state(&mut self, what: What, reason: &str) -> Result<(), Failure> {
-        let JobEntry { name, issuer, .. } = &self.entry;
-        if let Some(id) = self.waiting(&what)? {
-            return Err(JobFailure::Waits { id }.into());
-        }
-        let (by, at) = (who(self.settings)?, Os.now());
-        let statement =
-            Statement { job: name.clone(), issuer: issuer.clone(), what, reason: reason.to_owned(), by, at };
-        let text = statement.text();
-        if matches!(registers::rules(self.settings)?, Rules::Alone) {
-            eprintln!("there is no policy, and so no dual control: nobody else has to sign this");
-            let id = self.registry.add_statement(self.entry.id, &text)?;
-            return self.carry_out(id, &statement);
-        }
-        // Whoever cannot sign leaves no words behind.
-        let key = registers::operator_key(self.settings)?;
-        let signature = key.sign(&message(&text, &statement.by, at)).map_err(sign_failed)?;
-        let id = self.registry.add_statement(self.entry.id, &text)?;
-        self.registry.sign_statement(id, &statement.by, at, signature)?;
-        let by = &statement.by;
-        self.tell("batch.statement", format!("{id}, signed by {by}"))?;
-        Err(JobFailure::Waits { id }.into())
-    }
-
-    /// The statement that says the same, and has not served. One of a clock that was ahead nobody can sign now.
-    fn waiting(&self, what: &What) -> Result<Option<i64>, Failure> {
-        let now = Os.now();
-        let serves = |said: &Statement| said.what == *what && said.is_signed_from(now);
-        let says_so = |one: &Kept| !one.used && Statement::parse(&one.text).as_ref().is_ok_and(serves);
-        Ok(self.registry.statements(self.entry.id)?.into_iter().find(says_so).map(|one| one.id))
-    }
-
-    fn carry_out(&mut self, id: i64, statement: &Statement) -> Result<(), Failure> {
-        match &statement.what {
-            What::Fate { card, fate, .. } => {
-                let chips = self.registry.chip(card)?.into_iter().rev().filter(|(job, _)| *job == self.entry.id);
-                let chip = chips.map(|(_, chip)| chip).find(|chip| chip.state == RecordState::Rejected);
-                let chip = chip.ok_or(JobFailure::BadStatement(id))?;
-                self.fate(&chip, *fate, Some(id))?;
-                self.done(chip.record, &format!("its chip is {fate}"))
-            }
-            What::Cancel { record, .. } => {
-                self.tell("batch.cancelled", format!("record {record}: {}", statement.reason))?;
-                self.write(JobWrite::Cancel { record: *record, statement: Some(id), at: Os.now() })?;
-                self.done(*record, "cancelled")
-            }
-            What::Variance { variance, balance: signed } => {
-                let balance = self.at_rest()?;
-                let (found, said) = (balance.open(), *variance);
-                if found != said {
-                    return Err(JobFailure::OtherVariance { found, said }.into());
-                }
-                // As many may be missing, and not the same: all figures were signed.
-                let (found, signed) = (balance.to_string(), signed.clone());
-                if found != signed {
-                    return Err(JobFailure::OtherFigures { found, signed }.into());
-                }
-                self.close(&balance, Some((signed, id)))
-            }
-        }
-    }
-
     /// The balance of a job that nobody works on: the registry closes no other.
-    fn at_rest(&self) -> Result<Balance, Failure> {
+    pub(super) fn at_rest(&self) -> Result<Balance, Failure> {
         if self.registry.runs(self.entry.id)?.iter().any(|run| run.ended.is_none()) {
             return Err(JobFailure::RunOpen.into());
         }
@@ -283,33 +267,20 @@ impl Table<'_> {
         }
     }
 
-    fn close(&mut self, balance: &Balance, variance: Option<(String, i64)>) -> Result<(), Failure> {
+    pub(super) fn close(&mut self, variance: Option<(String, i64)>) -> Result<(), Failure> {
+        let balance = self.at_rest()?;
         self.tell("batch.closed", balance.to_string())?;
         self.write(JobWrite::Close { variance, at: Os.now() })?;
         if self.settings.json {
-            let balance = super::status::balance_json(balance);
+            let balance = super::status::balance_json(&balance);
             return output::json(&json!({ "job": self.entry.name.to_string(), "state": "closed", "balance": balance }));
         }
         output::text(&format!("job {} is closed\n{balance}\n", self.entry.name))
     }
-
-    fn statement(&self, id: i64) -> Result<(Kept, Statement), Failure> {
-        let kept = self.registry.statements(self.entry.id)?.into_iter().find(|one| one.id == id);
-        let kept = kept.ok_or(JobFailure::NoStatement(id))?;
-        let statement = Statement::parse(&kept.text).map_err(|_| JobFailure::BadStatement(id))?;
-        if statement.job != self.entry.name || statement.issuer != self.entry.issuer {
-            return Err(JobFailure::BadStatement(id).into());
-        }
-        Ok((kept, statement))
-    }
-}
-
-fn sign_failed(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    cardwright::error::Error::Signer(Box::new(error)).into()
 }
 
 /// Whoever works here, by the name that is signed with.
-fn who(settings: &Settings) -> Result<Name, Failure> {
+pub(super) fn who(settings: &Settings) -> Result<Name, Failure> {
     if let Some(operator) = &settings.operator {
         return Ok(operator.name.clone());
     }
@@ -321,8 +292,11 @@ pub(super) fn remake(settings: &Settings, args: &RemakeArgs) -> Result<(), Failu
     let RemakeArgs { card: BatchCardArgs { job, card, reason }, spare } = args;
     let mut table = Table::open(settings, job)?;
     let (record, attempt) = table.card(card)?;
-    if record.state != RecordState::Rejected || record.remade {
+    if record.state != RecordState::Rejected {
         return Err(JobFailure::State { record: record.number, state: record.state }.into());
+    }
+    if record.remade && spare.is_none() {
+        return Err(JobFailure::Remade { record: record.number }.into());
     }
     if attempt.is_some_and(|attempt| attempt.fate.is_none()) {
         return Err(JobFailure::NoFate { record: record.number }.into());
@@ -331,7 +305,11 @@ pub(super) fn remake(settings: &Settings, args: &RemakeArgs) -> Result<(), Failu
     if spare.is_none() && listed.is_some_and(|(_, listed, _)| *listed) {
         return Err(JobFailure::Spare { record: record.number }.into());
     }
-    table.tell("batch.remake", format!("record {}: {reason}", record.number))?;
+    if let Some(spare) = spare {
+        table.is_fresh(spare)?;
+    }
+    let with = spare.as_ref().map_or_else(String::new, |spare| format!(" with {spare}"));
+    table.tell("batch.remake", format!("record {}{with}: {reason}", record.number))?;
     table.write(JobWrite::Remake { record: record.number, spare: spare.clone(), at: Os.now() })?;
     table.done(record.number, "to be made once more, with another chip")
 }
@@ -360,65 +338,6 @@ pub(super) fn close(settings: &Settings, args: &CloseArgs) -> Result<(), Failure
             table.state(What::Variance { variance: said, balance: balance.to_string() }, reason)
         }
         _ if !balance.balances() => Err(JobFailure::Open(balance.open()).into()),
-        _ => table.close(&balance, None),
+        _ => table.close(None),
     }
-}
-
-pub(super) fn sign(settings: &Settings, args: &BatchSignArgs) -> Result<(), Failure> {
-    let Some(id) = args.statement else { return list(settings, &args.job) };
-    let mut table = Table::open(settings, &args.job)?;
-    let (kept, statement) = table.statement(id)?;
-    if !args.yes {
-        let shown = json!({ "statement": id, "text": kept.text });
-        return if settings.json { output::json(&shown) } else { output::text(&kept.text) };
-    }
-    let (_, operators) = registers::policy(settings)?.ok_or(OperatorFailure::Alone)?;
-    let (me, at) = (who(settings)?, Os.now());
-    // Whoever has signed before goes on with what was signed.
-    if !kept.signatures.iter().any(|(who, ..)| *who == me) {
-        let signature = registers::operator_key(settings)?.sign(&message(&kept.text, &me, at)).map_err(sign_failed)?;
-        counts(&kept, (me.clone(), at, signature), &operators)?;
-        table.registry.sign_statement(id, &me, at, signature)?;
-        table.tell("batch.statement", format!("{id}, signed by {me}"))?;
-    }
-    let (kept, _) = table.statement(id)?;
-    match judge(&kept.text, &kept.signatures, &operators) {
-        Ok(_) => table.carry_out(id, &statement),
-        Err(Doubt::Missing { .. }) => Err(JobFailure::Waits { id }.into()),
-        Err(_) => Err(JobFailure::BadStatement(id).into()),
-    }
-}
-
-/// A signature that would not count is not kept.
-fn counts(kept: &Kept, mine: (Name, u64, [u8; 64]), operators: &Operators) -> Result<(), Failure> {
-    let me = mine.0.clone();
-    let all: Vec<_> = kept.signatures.iter().cloned().chain([mine]).collect();
-    let Err(Doubt::Missing { rejected, .. }) = judge(&kept.text, &all, operators) else { return Ok(()) };
-    let mine = rejected.into_iter().find(|(name, _)| *name == me);
-    mine.map_or(Ok(()), |(_, why)| Err(JobFailure::Uncounted { id: kept.id, why }.into()))
-}
-
-fn list(settings: &Settings, job: &Name) -> Result<(), Failure> {
-    let registry = registers::open_registry(settings)?;
-    let entry = of_issuer(settings, &registry, job)?;
-    let statements = registry.statements(entry.id)?;
-    if settings.json {
-        let shown = |one: &Kept| {
-            let signed: Vec<_> = one.signatures.iter().map(|(who, ..)| who.to_string()).collect();
-            json!({ "statement": one.id, "text": one.text, "signed_by": signed, "used": one.used })
-        };
-        return output::json(&json!({ "statements": statements.iter().map(shown).collect::<Vec<_>>() }));
-    }
-    let mut out = String::new();
-    for one in &statements {
-        let state = if one.used { "carried out" } else { "waits" };
-        let _ = writeln!(out, "statement {} ({state})", one.id);
-        for line in one.text.lines() {
-            let _ = writeln!(out, "  {}", output::harmless(line));
-        }
-        for (who, at, _) in &one.signatures {
-            let _ = writeln!(out, "  signed by {who} at {}", time(*at));
-        }
-    }
-    output::text(if out.is_empty() { "there are no statements about this job\n" } else { &out })
 }

@@ -1,23 +1,19 @@
 //! `cardwright batch seal`: fields of a data file encrypted under the job's key.
 
 use super::advice::JobFailure;
+use super::job::parsed;
 use super::plan::{fields_json, fields_text};
 use crate::advice::Failure;
 use crate::args::SealArgs;
 use crate::config::Settings;
 use crate::{output, setup};
 use cardwright::batch::inputs::{Field, InputError, seal};
-use cardwright_keys::job::{Job, MAX_LEN};
 use cardwright_keys::key::Algorithm;
 use cardwright_keys::vault::Purpose;
 use serde_json::json;
-use std::io::Read;
 
 pub(super) fn run(settings: &Settings, args: &SealArgs) -> Result<(), Failure> {
-    let failed = |error| Failure::File { path: args.job.clone(), error };
-    let mut bytes = Vec::new();
-    std::fs::File::open(&args.job).map_err(failed)?.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let job = Job::parse(&bytes).map_err(|error| JobFailure::Job { path: args.job.clone(), error })?;
+    let (job, _) = parsed(&args.job)?;
     let data = job.data.as_ref().ok_or(JobFailure::NoSealingKey)?;
     let key = data.key.as_ref().ok_or(JobFailure::NoSealingKey)?;
     let to = args.job.parent().unwrap_or(std::path::Path::new("")).join(&data.file);

@@ -74,7 +74,13 @@ impl Shown {
     fn json(&self) -> Value {
         let Self { entry, balance, steps, open_runs, listed } = self;
         let step = |(step, came, left): &(String, u64, u64)| json!({ "step": step, "came": came, "left": left });
-        let card = |(record, card): &(RecordEntry, String)| json!({ "record": record.number, "card": card, "state": record.state.name(), "reason": record.reason });
+        let card = |(record, card): &(RecordEntry, String)| {
+            let expected = record.expected.as_ref().map(|card| &card.0);
+            json!({
+                "record": record.number, "card": card, "state": record.state.name(), "reason": record.reason,
+                "remade": record.remade, "expected": expected,
+            })
+        };
         json!({
             "job": entry.name.to_string(), "issuer": entry.issuer.to_string(), "domain": entry.domain.name(),
             "state": entry.state.name(), "reason": entry.reason, "sha256": hex::encode(entry.sha256),
@@ -114,14 +120,16 @@ impl Shown {
             let _ = writeln!(out, "  a run has begun and not ended: {}", output::harmless(run));
         }
         for (record, card) in listed {
+            let mut line = format!("  #{} {card} {}", record.number, record.state);
             let reason = output::harmless(&record.reason);
-            let _ = writeln!(
-                out,
-                "  #{} {card} {}{}{reason}",
-                record.number,
-                record.state,
-                if reason.is_empty() { "" } else { " " }
-            );
+            if !reason.is_empty() {
+                let _ = write!(line, " {reason}");
+            }
+            if record.remade {
+                let with = record.expected.as_ref().map_or("another chip", |card| card.0.as_str());
+                let _ = write!(line, "; to be made once more, with {with}");
+            }
+            let _ = writeln!(out, "{line}");
         }
         out
     }
