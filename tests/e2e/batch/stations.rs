@@ -70,6 +70,23 @@ fn both_want_the_same_record() {
     all_made(&desk, 2, "two stations");
 }
 
+/// Both find that the registry does not have the job yet.
+#[test]
+fn both_bring_the_job() {
+    for _ in 0..8 {
+        let desk = desk(&job(1, ""));
+        std::fs::create_dir(desk.path().join("none")).expect("a directory");
+        let deck = format!("sim:deck={}", desk.path().join("none").display());
+        let at = &|name: &str| desk.run(&[&RUN[..], &["--on", &deck, "--station", name]].concat());
+        thread::scope(|scope| {
+            let both = ["north", "south"].map(|name| scope.spawn(move || at(name)));
+            for one in both {
+                one.join().expect("it ran").expect(10);
+            }
+        });
+    }
+}
+
 /// It was begun at the one and is gone on with at the other, which has it in a reader when the first one comes back.
 #[test]
 fn a_station_that_comes_back_leaves_its_card_to_the_other() {

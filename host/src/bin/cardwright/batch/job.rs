@@ -182,7 +182,11 @@ impl Loaded {
             None => registry.add_job(&new, &mut self.listed()?).map(drop),
         };
         match (noted, pinned) {
-            (Err(RegistryError::Conflict(why)), _) => Err(JobFailure::Refused(why).into()),
+            // Another station may have brought it there a moment before.
+            (Err(RegistryError::Conflict(why)), None) => {
+                self.pinned(registry, owned)?.ok_or_else(|| JobFailure::Refused(why).into())
+            }
+            (Err(RegistryError::Conflict(why)), Some(_)) => Err(JobFailure::Refused(why).into()),
             (Err(error), _) => Err(error.into()),
             (Ok(()), Some(entry)) => Ok(entry),
             (Ok(()), None) => find(registry, &self.job.name),
