@@ -138,12 +138,6 @@ pub trait Jobs {
     /// [`RegistryError`]
     fn balance(&self, job: JobId) -> Result<Balance, RegistryError>;
 
-    /// How many rejected records wait for another chip. Cheap.
-    ///
-    /// # Errors
-    /// [`RegistryError`]
-    fn remade(&self, job: JobId) -> Result<u64, RegistryError>;
-
     /// All steps in order, with the attempts that came to each and away from it. Cheap.
     ///
     /// # Errors

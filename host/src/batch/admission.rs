@@ -5,7 +5,7 @@ use crate::error::Error;
 use cardwright_keys::job::{Job, RecordState};
 use cardwright_keys::journal::CardId;
 use cardwright_registry::Registry;
-use cardwright_registry::jobs::{JobId, Jobs, RecordEntry};
+use cardwright_registry::jobs::{AttemptEntry, JobId, Jobs, RecordEntry};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +19,8 @@ pub struct Hands(Mutex<Held>);
 #[derive(Debug, Default)]
 struct Held {
     chips: BTreeSet<CardId>,
+    /// How many chips have been there.
+    taken: u64,
     /// Records that are given out.
     out: BTreeSet<u64>,
     /// Of each counted delivery.
@@ -43,7 +45,7 @@ struct Waiting {
 
 impl Waiting {
     fn of(record: &RecordEntry, delivery: usize) -> Option<Self> {
-        let free = usize::try_from(record.delivery) == Ok(delivery) && record.expected.is_none() && waits(record);
+        let free = usize::try_from(record.delivery) == Ok(delivery) && record.expected.is_none() && record.waits();
         let remake = record.state == RecordState::Rejected;
         free.then_some(Self { record: record.number, remake, before: record.attempts })
     }
@@ -68,9 +70,10 @@ pub(super) struct Admitted<'h> {
 }
 
 impl Hands {
-    /// Whether no reader has a card that may be going on.
-    pub(super) fn are_empty(&self) -> bool {
-        self.held().chips.is_empty()
+    /// How many cards readers have had, where none has one now.
+    pub(super) fn idle(&self) -> Option<u64> {
+        let held = self.held();
+        held.chips.is_empty().then_some(held.taken)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -91,8 +94,12 @@ impl Hands {
         has_keys_of: &dyn Fn(usize) -> Result<bool, Error>,
     ) -> Result<Admitted<'h>, Error> {
         let aside = |aside| Err(BatchError::Aside(aside).into());
-        if !self.held().chips.insert(card.clone()) {
-            return aside(Aside::InHand);
+        {
+            let mut held = self.held();
+            if !held.chips.insert(card.clone()) {
+                return aside(Aside::InHand);
+            }
+            held.taken += 1;
         }
         let mut admitted = Admitted {
             card: card.clone(),
@@ -107,14 +114,18 @@ impl Hands {
         // Whoever gave this chip a key set before may have left it on the card.
         admitted.fresh = registry.chip(card)?.is_empty() && registry.ledger(card)?.open.is_none();
         let found = registry.record_of(id, card)?;
+        let here = match &found {
+            Some(record) if !record.waits() => last_with(registry, id, record, card)?,
+            _ => None,
+        };
         match found {
-            Some(record) if waits(&record) && expects(&record, card) => {
+            Some(record) if record.waits() && expects(&record, card) => {
                 (admitted.record, admitted.before) = (record.number, record.attempts);
                 admitted.delivery = usize::try_from(record.delivery).unwrap_or(usize::MAX);
                 admitted.remake = record.state == RecordState::Rejected;
                 Ok(admitted)
             }
-            Some(record) if !waits(&record) && has_now(registry, id, &record, card)? => admitted.go_on(record),
+            Some(record) if here.is_some() => admitted.go_on(record, here),
             // It was another chip's since, or waits for another one.
             Some(record) if record.expected.is_some() => aside(Aside::Replaced { record: record.number }),
             _ => {
@@ -174,20 +185,21 @@ fn expects(record: &RecordEntry, card: &CardId) -> bool {
     record.expected.as_ref().is_some_and(fits)
 }
 
-/// Whether a chip can be taken up for it.
-pub(super) fn waits(record: &RecordEntry) -> bool {
-    record.state == RecordState::Pending || (record.state == RecordState::Rejected && record.remade)
-}
-
-/// Whether the record's last attempt is with this chip.
-fn has_now<R: Jobs>(registry: &R, id: JobId, record: &RecordEntry, card: &CardId) -> Result<bool, Error> {
-    Ok(registry.attempts_of(id, record.number)?.pop().is_some_and(|last| last.card == *card))
+/// The record's last attempt, if it is with this chip.
+fn last_with<R: Jobs>(
+    registry: &R,
+    id: JobId,
+    record: &RecordEntry,
+    card: &CardId,
+) -> Result<Option<AttemptEntry>, Error> {
+    Ok(registry.attempts_of(id, record.number)?.pop().filter(|last| last.card == *card))
 }
 
 impl Admitted<'_> {
     /// The chip has this record: goes on with the attempt where it is unknown.
-    fn go_on(mut self, record: RecordEntry) -> Result<Self, Error> {
+    fn go_on(mut self, record: RecordEntry, last: Option<AttemptEntry>) -> Result<Self, Error> {
         let number = record.number;
+        let rejected = last.filter(|last| last.state == RecordState::Rejected).map(|last| last.reason);
         let aside = match record.state {
             RecordState::Unknown => {
                 (self.record, self.before, self.attempt) = (number, record.attempts, Some(record.attempts));
@@ -196,7 +208,11 @@ impl Admitted<'_> {
             }
             RecordState::Accepted => Aside::Made { record: number },
             RecordState::Rejected | RecordState::Pending => Aside::Rejected { record: number, reason: record.reason },
-            RecordState::Cancelled => Aside::Cancelled { record: number },
+            // The record is done without; this chip of it is none of the blanks all the same.
+            RecordState::Cancelled => match rejected {
+                Some(reason) => Aside::Rejected { record: number, reason },
+                None => Aside::Cancelled { record: number },
+            },
             RecordState::Claimed | RecordState::Writing | RecordState::Verified => Aside::InHand,
         };
         Err(BatchError::Aside(aside).into())

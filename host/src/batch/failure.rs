@@ -3,6 +3,7 @@
 use super::BatchError;
 use super::desk::Unwritten;
 use crate::error::Error;
+use cardwright_keys::vault::VaultError;
 use cardwright_proto::gp::put_key::PutKey;
 use cardwright_proto::gp::{Command as _, GpError};
 use cardwright_proto::scp::ScpError;
@@ -24,6 +25,8 @@ pub(super) fn is_put_key_refused(error: &Error) -> bool {
 /// Nothing can go on with any card.
 pub(super) fn is_fatal(error: &Error) -> bool {
     match error {
+        // The keys do not fit this card, and may fit the next one.
+        Error::Vault(VaultError::WeakerWrap { .. }) => false,
         Error::Vault(_) | Error::Journal(_) | Error::Control(_) | Error::Entropy(_) => true,
         Error::Batch(error) => match **error {
             BatchError::Unwritten(ref why) => !matches!(why, Unwritten::Refused(_)),

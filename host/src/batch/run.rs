@@ -15,7 +15,7 @@ use cardwright_keys::job::{RecordState, Step};
 use cardwright_keys::vault::Vault;
 use cardwright_link::LinkError;
 use cardwright_link::feeder::Feeder;
-use cardwright_registry::jobs::{Facts, JobEntry, JobId, JobState, JobWrite, Jobs};
+use cardwright_registry::jobs::{AttemptEntry, Facts, JobEntry, JobId, JobState, JobWrite, Jobs};
 use cardwright_registry::{Registry, RegistryError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -252,8 +252,7 @@ impl Left {
     /// [`RegistryError`]
     pub fn of<R: Jobs>(registry: &R, job: JobId) -> Result<Self, RegistryError> {
         let balance = registry.balance(job)?;
-        let waiting = balance.state(RecordState::Pending) + balance.state(RecordState::Unknown);
-        let waiting = waiting.saturating_add(registry.remade(job)?);
+        let waiting = balance.state(RecordState::Pending) + balance.state(RecordState::Unknown) + balance.remade;
         let states = [RecordState::Claimed, RecordState::Writing, RecordState::Verified];
         Ok(Self { waiting, in_the_middle: states.map(|state| balance.state(state)).iter().sum() })
     }
@@ -291,9 +290,9 @@ fn look<R: Jobs>(registry: &R, entry: &JobEntry, hands: &Hands) -> Result<Option
         Some(JobEntry { state, reason, .. }) => return Ok(Some(End::Held(state, reason))),
     }
     // Before and after: a card that was in a reader meanwhile may be in the middle, or unknown by now.
-    let idle = hands.are_empty();
+    let idle = hands.idle();
     let end = Left::of(registry, entry.id)?.end();
-    Ok(end.filter(|end| *end == End::AllMade || (idle && hands.are_empty())))
+    Ok(end.filter(|end| *end == End::AllMade || (idle.is_some() && idle == hands.idle())))
 }
 
 impl<V: Vault + Sync, E: Entropy + Clone + Sync> Shared<'_, V, E> {
@@ -430,6 +429,25 @@ const fn is_about_one_card(error: &LinkError) -> bool {
     matches!(error, LinkError::Mute(_) | LinkError::CardState(_))
 }
 
+/// The attempts in the middle that this station has.
+///
+/// # Errors
+/// [`RegistryError`]
+pub fn in_the_middle<R: Jobs>(registry: &R, job: JobId, station: &str) -> Result<Vec<AttemptEntry>, RegistryError> {
+    let states = [RecordState::Claimed, RecordState::Writing, RecordState::Verified];
+    let mut numbers = Vec::new();
+    registry.records(job, 0, &states, &mut |record| {
+        numbers.push(record.number);
+        true
+    })?;
+    let mut all = Vec::new();
+    for record in numbers {
+        let last = registry.attempts_of(job, record)?.pop();
+        all.extend(last.filter(|last| is_at(station, last)));
+    }
+    Ok(all)
+}
+
 /// Settles what an earlier run of this station left in the middle: nobody knows what its chips have. How many.
 ///
 /// # Errors
@@ -440,18 +458,10 @@ pub fn take_over<R: Registry + Jobs>(
     station: &str,
     clock: &dyn Clock,
 ) -> Result<usize, RegistryError> {
-    let states = [RecordState::Claimed, RecordState::Writing, RecordState::Verified];
-    let mut numbers = Vec::new();
-    registry.records(job, 0, &states, &mut |record| {
-        numbers.push(record.number);
-        true
-    })?;
     let mut batches = Vec::new();
-    for record in numbers {
-        let last = registry.attempts_of(job, record)?.pop();
-        let Some(last) = last.filter(|last| is_at(station, last)) else { continue };
+    for last in in_the_middle(registry, job, station)? {
         batches.push(vec![JobWrite::Step {
-            record,
+            record: last.record,
             attempt: last.number,
             to: RecordState::Unknown,
             step: last.step.max(Step::Identify),

@@ -4,7 +4,7 @@
 //! is; that the card is accepted, when it has proved the new keys and has everything else. Whoever is killed in between
 //! leaves a chip that is unknown, and settled when it is in a reader again: by one INITIALIZE UPDATE, offline.
 
-use super::admission::{Admitted, Hands, waits};
+use super::admission::{Admitted, Hands};
 use super::contents;
 use super::desk::{Desk, Unwritten};
 use super::exchanged::{ByCommand, Exchanged, micros};
@@ -441,7 +441,7 @@ impl<'s, V: Vault, T: Transport, R: Registry + Jobs> Course<'s, '_, V, T, R> {
             return Ok(false);
         }
         let now = self.desk.registry().record(self.station.id, admitted.record)?;
-        let overtaken = now.is_some_and(|record| record.expected.is_none() && !waits(&record));
+        let overtaken = now.is_some_and(|record| record.expected.is_none() && !record.waits());
         if overtaken {
             self.admitted = None;
         }

@@ -146,7 +146,13 @@ fn boxes_with_some_keys_in_common() {
     let desk = alone();
     desk.key_file("new.hex", super::NEW);
     run(&desk, &["key", "rotate", "vault:office/kmc"]).expect(0);
-    for (keys, code) in [(["kmc", "kmc:1"], 2), (["kmc:2", "kmc:1"], 0), (["kmc", "kmc"], 0)] {
+    for (keys, code) in [
+        (["kmc", "kmc@0x21"], 2),
+        (["kmc@0x20", "kmc@0x21"], 0),
+        (["kmc", "kmc:1"], 2),
+        (["kmc:2", "kmc:1"], 0),
+        (["kmc", "kmc"], 0),
+    ] {
         let [first, second] = keys.map(|key| format!("kdf3+vault:office/{key}"));
         let more = format!("[[delivery]]\nname = \"vendor\"\nkey = \"{second}\"\ncount = 1\n");
         put(&desk, "job.toml", of_delivery("count = 2", &more).replace("gp-test@0xFF", &first));

@@ -13,6 +13,7 @@ use cardwright_tests::cli::{Desk, Listening};
 use cardwright_tests::gate::{Gate, Moment};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -64,7 +65,10 @@ fn both_want_the_same_record() {
         }
         south
     });
-    for outcome in [north.finish().expect(0), south.finish().expect(0)] {
+    for outcome in [north.finish(), south.finish()] {
+        // Whoever is done while the other is not, says so.
+        let elsewhere = outcome.stdout.contains("in the middle at another station");
+        assert_eq!(outcome.code(), if elsewhere { 10 } else { 0 }, "{outcome:#?}");
         assert!(outcome.stdout.contains("1 cards made") && !outcome.stderr.contains("aside"), "{outcome:#?}");
     }
     all_made(&desk, 2, "two stations");
@@ -162,7 +166,10 @@ fn a_terminal_that_is_gone() {
     thread::scope(|scope| {
         scope.spawn(|| put_in(address, &mut held));
         met.recv().expect("it is met");
-        kill_process(Pid::from_child(&program.child), Signal::HUP).expect("it is there");
+        // A shell passes it on, and the kernel sends another one.
+        for _ in 0..3 {
+            kill_process(Pid::from_child(&program.child), Signal::HUP).expect("it is there");
+        }
         go.send(()).expect("it waits");
     });
     program.finish().expect(10);
@@ -191,4 +198,32 @@ fn a_run_is_recovered_without_its_job() {
     assert_eq!(balance(&desk).state(RecordState::Unknown), 1);
     desk.run(&["batch", "reject", "trial", "#2", "--reason", "cannot be settled", "--fate", "quarantined"]).expect(0);
     desk.run(&["batch", "close", "trial"]).expect(0);
+}
+
+/// Whoever starts it with nohup wants it to go on without a terminal.
+#[test]
+fn a_terminal_that_is_not_wanted() {
+    let desk = desk(&job(1, ""));
+    let run = desk.command(&RUN);
+    let mut command = Command::new("nohup");
+    command.arg(run.get_program()).args(run.get_args()).current_dir(desk.path());
+    command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let program = Listening::start(command);
+    kill_process(Pid::from_child(&program.child), Signal::HUP).expect("it is there");
+    put_in(program.address.expect("it listens"), &mut blank(1).0);
+    program.finish().expect(0);
+    all_made(&desk, 1, "with nohup");
+}
+
+/// Nobody reads what is said of single cards.
+#[test]
+fn standard_error_that_nobody_reads() {
+    let desk = desk(&job(1, ""));
+    let none = format!("sim:deck={}", desk.path().display());
+    for (args, code) in [(&[&RUN[..], &["--on", &none]].concat()[..], 10), (&["batch", "plan", "nope.toml"], 2)] {
+        let mut program = desk.command(args).spawn().expect("the program starts");
+        drop(program.stderr.take());
+        assert_eq!(program.wait().expect("it ends").code(), Some(code), "{args:?}");
+    }
 }

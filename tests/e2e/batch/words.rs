@@ -7,7 +7,7 @@ use crate::approvals::{json, run, said};
 use cardwright_keys::job::RecordState;
 use cardwright_link::vpcd::{Stop, serve};
 use cardwright_tests::cli::Listening;
-use cardwright_tests::gate::Gate;
+use cardwright_tests::gate::{Gate, Moment};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// It was stated of a chip that is tried once more, and rejected again, for another reason: nobody has signed that.
@@ -22,12 +22,6 @@ fn a_fate_of_an_earlier_rejection() {
     assert!(void.stderr.contains("statement 1 is void"), "{void:#?}");
     run_deck(&desk).expect(0);
     assert_eq!(balance(&desk).accepted(), 1);
-    // Seconds are what moments are told in: this rejection is of a later one.
-    let rejected = attempts(&registry(&desk))[0].began;
-    let moment = || std::time::UNIX_EPOCH.elapsed().expect("behind 1970").as_secs();
-    while moment() <= rejected + 1 {
-        std::hint::spin_loop();
-    }
     said(&desk, &reject("printed askew"), 11, "statement 2 waits");
     let void = as_operator(&desk, "cem", &sign("1")).expect(2);
     assert!(void.stderr.contains("statement 1 is void"), "{void:#?}");
@@ -75,8 +69,78 @@ fn names_that_no_card_has() {
     let refused = reject(&names[0][..20], &["--unseen"]).expect(2);
     assert!(refused.stderr.contains("a card of that name is on record"), "{refused:#?}");
     assert_eq!((balance(&desk).accepted(), balance(&desk).rejected()), (2, 0));
+    let refused = reject(&names[0], &["--unseen"]).expect(2);
+    assert!(refused.stderr.contains("a card of that name is on record"), "it is made: {refused:#?}");
     reject(&strange, &["--unseen"]).expect(0);
     assert_eq!((balance(&desk).accepted(), balance(&desk).rejected()), (2, 1));
+    // The record waits for another chip, and the next one from the box is dead as well.
+    desk.run(&["batch", "remake", "trial", "#3", "--reason", "again"]).expect(0);
+    reject(&blank(10).1, &["--unseen"]).expect(0);
+    assert_eq!((balance(&desk).accepted(), balance(&desk).rejected(), balance(&desk).spares), (2, 2, 1));
+}
+
+/// A list waits for a card of that name: the chip half was mistyped.
+#[test]
+fn an_unseen_name_that_a_list_has() {
+    let desk = of_listed(&[blank(1).1], "[[delivery]]\nname = \"more\"\nkey = \"gp-test@0xFF\"\ncount = 1\n");
+    desk.run(&[&RUN[..], &["--on", &format!("sim:deck={}", desk.path().display())]].concat()).expect(10);
+    let mistyped = format!("{}{}", &blank(1).1[..20], &blank(2).1[20..]);
+    for name in [&mistyped, &blank(1).1[..20]] {
+        let reject = ["batch", "reject", "trial", name, "--reason", "dead", "--fate", "returned", "--unseen"];
+        fails(&desk, &reject, 2, "a card of that name is on record");
+    }
+    assert_eq!(balance(&desk).returned(), 0);
+}
+
+/// Whatever became of its record, it is none of the blanks.
+#[test]
+fn a_rejected_chip_whose_record_is_cancelled() {
+    let desk = desk(&job(2, ""));
+    let names = deck(&desk, 1, 1, "");
+    through_deck(&desk, "", 1).expect(10);
+    desk.run(&["batch", "reject", "trial", &names[0], "--reason", "bent", "--fate", "quarantined"]).expect(0);
+    desk.run(&["batch", "cancel", "trial", "#1", "--reason", "not wanted"]).expect(0);
+    let again = through_deck(&desk, "", 1).expect(10);
+    assert!(again.stderr.contains("put it aside: it was rejected (record 1): bent"), "{again:#?}");
+}
+
+/// What a dry run says is what a run would do.
+#[test]
+fn a_dry_run_of_a_job_that_was_changed() {
+    let desk = desk(&job(1, ""));
+    deck(&desk, 1, 1, "");
+    let dry = [&RUN[..], &["--dry-run"]].concat();
+    desk.run(&dry).expect(0);
+    through_deck(&desk, "", 1).expect(0);
+    desk.key_file("new.hex", "2B7E151628AED2A6ABF7158809CF4F3C");
+    fails(&desk, &dry, 7, "is not what it was when the job began");
+    desk.key_file("new.hex", super::NEW);
+    desk.run(&["batch", "close", "trial"]).expect(0);
+    fails(&desk, &dry, 2, "the job is closed");
+}
+
+/// Nobody has to ask a card for that.
+#[test]
+fn new_keys_that_are_longer_than_the_old_ones() {
+    let desk = desk(&job(1, ""));
+    desk.key_file("new.hex", &super::NEW.repeat(2));
+    fails(&desk, &["batch", "plan", "job.toml"], 2, "a key is never wrapped under a weaker one");
+}
+
+/// PUT KEY was meant for it and never left: the chip goes back, and nothing stays open.
+#[test]
+fn a_chip_that_goes_back_before_put_key() {
+    let desk = desk(&job(1, ""));
+    let mut chip = Gate::new(blank(1).0);
+    let program = Listening::start(desk.command(&[&RUN[..], &["--station", "north"]].concat()));
+    chip.kill_at(3, Moment::Before, Pid::from_child(&program.child));
+    serve(program.address.expect("it listens"), PATIENCE, &Stop::default(), &mut chip).expect("it listened");
+    assert_eq!(program.finish().code(), -1);
+    desk.run(&["batch", "recover", "trial", "--station", "north", "--operator", "anna"]).expect(0);
+    desk.run(&["batch", "reject", "trial", "#1", "--reason", "x", "--fate", "returned"]).expect(0);
+    desk.run(&["batch", "cancel", "trial", "#1", "--reason", "not wanted"]).expect(0);
+    desk.run(&["batch", "close", "trial"]).expect(0);
+    desk.run(&["registry", "check"]).expect(0);
 }
 
 #[test]
@@ -92,7 +156,7 @@ fn chips_that_are_no_spares() {
     desk.run(&["batch", "reject", "trial", "#1", "--reason", "bent", "--fate", "quarantined"]).expect(0);
     let remake =
         |spare: &str| ["batch", "remake", "trial", "#1", "--reason", "again", "--spare", spare].map(str::to_owned);
-    for used in &names {
+    for used in names.iter().map(String::as_str).chain([&names[1][..20]]) {
         let args = remake(used);
         fails(&desk, &args.each_ref().map(String::as_str), 2, "that chip is no spare");
     }

@@ -19,6 +19,8 @@ pub struct Balance {
     /// Cancelled records whose last chip has no fate of its own, because none was taken up, or the spare was not: it
     /// counts as returned.
     pub cancelled_blanks: u64,
+    /// Rejected records that wait for another chip.
+    pub remade: u64,
 }
 
 impl Balance {

@@ -163,6 +163,20 @@ pub struct RecordEntry {
     pub changed: u64,
 }
 
+impl RecordEntry {
+    /// Whether a chip can be taken up for it: it is pending, or rejected and to be made once more.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.state == RecordState::Pending || self.waits_again()
+    }
+
+    /// Whether it is rejected and waits for another chip.
+    #[must_use]
+    pub fn waits_again(&self) -> bool {
+        self.state == RecordState::Rejected && self.remade
+    }
+}
+
 /// A chip that was taken up for a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptEntry {

@@ -9,7 +9,6 @@ mod read;
 mod write;
 
 pub(super) use check::check;
-use count::Count;
 
 use super::SqliteRegistry;
 use super::row::{all, first};
@@ -125,10 +124,6 @@ impl Jobs for SqliteRegistry {
 
     fn balance(&self, job: JobId) -> Result<Balance, RegistryError> {
         self.read(|db| Ok(count::balance(&count::read(db, job.0)?)))
-    }
-
-    fn remade(&self, job: JobId) -> Result<u64, RegistryError> {
-        self.read(|db| Ok(count::read(db, job.0)?.of(Count::Remade).unsigned_abs()))
     }
 
     fn steps(&self, job: JobId) -> Result<Vec<StepCount>, RegistryError> {

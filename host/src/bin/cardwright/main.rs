@@ -1,5 +1,13 @@
 //! The command line. One file a command group; [`advice`] turns every error into an exit code and a next step.
 
+/// As in `std`, but where standard error is gone (a pipe that was closed, a lost terminal), what was begun is ended all the
+/// same, with its own exit code: `std`'s would panic.
+macro_rules! eprintln {
+    ($($text:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($text)*)));
+    }};
+}
+
 mod advice;
 mod apdu;
 mod approve;
@@ -46,7 +54,9 @@ fn main() -> ExitCode {
             let error = shown(error);
             if code != 0 && wants_json() {
                 let message = error.to_string();
-                let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                let first: Vec<_> = message.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+                let first = first.join(" ");
+                let first = first.trim_start_matches("error: ");
                 let next = "`--help` behind the command shows what it takes";
                 let _ = output::json(&serde_json::json!({ "error": { "code": code, "message": first, "next": next } }));
             }

@@ -72,6 +72,7 @@ fn chips_are_accounted_for() {
         fates: [1, 1, 1, 0, 0],
         unfated: 0,
         cancelled_blanks: 1,
+        remade: 0,
     };
     assert_eq!((done.issued(), done.accepted(), done.rejected(), done.returned()), (12, 8, 2, 2));
     assert_eq!((done.samples(), done.handed_over(), done.open(), done.balances()), (0, 0, 0, true));
@@ -100,7 +101,7 @@ fn balance() -> impl Strategy<Value = Balance> {
         |(records, spares, states, fates, unfated, cancelled_blanks)| {
             // Sums of real counts are below 2^64.
             let (states, fates) = (states.map(|count| count >> 4), fates.map(|count| count >> 4));
-            Balance { records, spares, states, fates, unfated, cancelled_blanks: cancelled_blanks >> 4 }
+            Balance { records, spares, states, fates, unfated, cancelled_blanks: cancelled_blanks >> 4, remade: 0 }
         },
     )
 }

@@ -328,7 +328,7 @@ fn in_states(registry: &dyn Store, id: JobId, all: &[RecordEntry]) {
         }
     }
     let remade = all.iter().filter(|record| record.state == Rejected && record.remade).count();
-    assert_eq!(registry.remade(id).unwrap(), remade as u64);
+    assert_eq!(registry.balance(id).unwrap().remade, remade as u64);
 }
 
 /// By its KDD alone a card is known where one entry begins so, and names its chip.

@@ -141,6 +141,7 @@ pub(super) fn balance(tally: &Tally) -> Balance {
         fates: Fate::ALL.map(|fate| of(Count::Chip(fate))),
         unfated: of(Count::Unfated),
         cancelled_blanks: of(Count::Blank),
+        remade: of(Count::Remade),
     }
 }
 

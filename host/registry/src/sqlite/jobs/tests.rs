@@ -137,7 +137,6 @@ fn run(registry: &mut SqliteRegistry, id: JobId) {
     let few: [&[RecordState]; 5] =
         [&[], &[Pending], &[Pending, Rejected], &[Unknown, Rejected], &[Claimed, Writing, Verified]];
     few.iter().for_each(|states| registry.records(id, 1, states, &mut |_| true).unwrap());
-    registry.remade(id).unwrap();
     registry.attempts(id, (1, 1), &mut |_| true).unwrap();
     registry.statements(id).unwrap();
     let run = registry.run_began(id, "north", "bob", 1).unwrap();

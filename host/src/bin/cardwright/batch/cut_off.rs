@@ -8,7 +8,7 @@ use crate::advice::Failure;
 use crate::args::BatchRecoverArgs;
 use crate::config::Settings;
 use crate::{output, registers};
-use cardwright::batch::run::{Left, take_over};
+use cardwright::batch::run::{in_the_middle, take_over};
 use cardwright::world::{Clock, Os};
 use cardwright_keys::audit::AuditSink;
 use cardwright_keys::custody::hash::sha256;
@@ -42,7 +42,7 @@ pub(super) fn settle(
     let runs = registry.runs(entry.id)?;
     let Some(run) = runs.iter().find(|run| run.ended.is_none() && run.station == station) else { return Ok(None) };
     let Some(who) = operator else {
-        let count = usize::try_from(Left::of(registry, entry.id)?.in_the_middle).unwrap_or(usize::MAX);
+        let count = in_the_middle(registry, entry.id, station)?.len();
         return Err(JobFailure::CutOff { station: station.to_owned(), count }.into());
     };
     tell(audit, entry, "batch.restarted", format!("run {} was cut off; {who} goes on", run.id))?;

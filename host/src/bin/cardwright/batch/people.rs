@@ -15,7 +15,7 @@ use cardwright_keys::approval::REASON_MAX;
 use cardwright_keys::custody::hash::sha256;
 use cardwright_keys::job::statement::What;
 use cardwright_keys::job::{Balance, Fate, Job, RecordState, Step};
-use cardwright_keys::journal::CardId;
+use cardwright_keys::journal::{CardId, Journal as _, Outcome, Record};
 use cardwright_keys::keyref::Name;
 use cardwright_registry::Registry as _;
 use cardwright_registry::cards::CardQuery;
@@ -24,6 +24,7 @@ use cardwright_registry::jobs::{
 };
 use cardwright_registry::sqlite::SqliteRegistry;
 use serde_json::json;
+use std::time::Duration;
 
 /// What every command here works with.
 pub(super) struct Table<'s> {
@@ -62,11 +63,14 @@ impl<'s> Table<'s> {
             }
             WhichCard::Card(card) => {
                 let here = self.registry.chip(card)?.into_iter().rev().find(|(job, _)| *job == id);
-                let record = match &here {
-                    Some((_, attempt)) => self.registry.record(id, attempt.record)?,
-                    None => self.registry.record_of(id, card)?,
-                };
-                Ok((record.ok_or(JobFailure::NoCard)?, here.map(|(_, attempt)| attempt)))
+                if let Some((_, attempt)) = here {
+                    let record = self.registry.record(id, attempt.record)?;
+                    return Ok((record.ok_or(JobFailure::NoCard)?, Some(attempt)));
+                }
+                let record = self.registry.record_of(id, card)?.ok_or(JobFailure::NoCard)?;
+                // A list's KDD means the chip that has served it.
+                let last = self.registry.attempts_of(id, record.number)?.pop();
+                Ok((record, last.filter(|last| last.card.kdd() == card.kdd())))
             }
         }
     }
@@ -86,10 +90,18 @@ pub(super) fn retry(settings: &Settings, args: &BatchCardArgs) -> Result<(), Fai
     if attempt.state != RecordState::Rejected || attempt.fate.is_some() {
         return Err(JobFailure::State { record: record.number, state: record.state }.into());
     }
+    another_second(&attempt);
     table.tell("batch.retry", format!("record {}, {}: {}", record.number, attempt.card, args.reason))?;
     let reason = format!("to be tried once more: {}", args.reason);
     table.decide(&attempt, RecordState::Unknown, &reason)?;
     table.done(record.number, "its chip is settled when it is in a reader again")
+}
+
+/// A statement names a rejection by its second: the next one of this chip is of another one.
+fn another_second(rejected: &AttemptEntry) {
+    if rejected.ended == Some(Os.now()) {
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }
 
 const fn in_a_reader(state: RecordState) -> bool {
@@ -122,6 +134,7 @@ pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failu
         (found, _) => found?,
     };
     let number = match &attempt {
+        Some(attempt) if *unseen && attempt.state != RecordState::Pending => return Err(JobFailure::Seen.into()),
         Some(attempt) if attempt.state == RecordState::Rejected && fate.is_none() && attempt.fate.is_none() => {
             return Err(JobFailure::NoFate { record: record.number }.into());
         }
@@ -159,15 +172,14 @@ impl Table<'_> {
         self.entry.deliveries.iter().any(|(_, listed, _)| !listed)
     }
 
-    /// A record for a chip that never was in a reader. One whose KDD is on record was, as far as anybody can tell.
+    /// A record for a chip that never was in a reader. One whose KDD is on record, or in a list, was or will be, as far as
+    /// anybody can tell.
     fn any_pending(&self, chip: &CardId) -> Result<RecordEntry, Failure> {
-        let query = CardQuery { begins: Some(chip.0.clone()), ..CardQuery::default() };
-        let mut known = false;
-        self.registry.cards(&query, &mut |_| {
-            known = true;
-            false
-        })?;
-        if known || !self.registry.chip(chip)?.is_empty() {
+        let kdd = chip.kdd().ok_or(JobFailure::NoCard)?;
+        let by_kdd = CardId::new(&kdd, None);
+        let is_listed = self.registry.listed(self.entry.id, &kdd)?.is_some()
+            || self.registry.record_of(self.entry.id, &by_kdd)?.is_some();
+        if is_listed || !self.chips_named(&by_kdd)?.is_empty() {
             return Err(JobFailure::Seen.into());
         }
         for number in 0..u32::try_from(self.entry.deliveries.len()).unwrap_or(u32::MAX) {
@@ -176,6 +188,17 @@ impl Table<'_> {
             }
         }
         Err(JobFailure::NoCard.into())
+    }
+
+    /// The cards on record whose names begin so.
+    fn chips_named(&self, begins: &CardId) -> Result<Vec<CardId>, Failure> {
+        let query = CardQuery { begins: Some(begins.0.clone()), ..CardQuery::default() };
+        let mut all = Vec::new();
+        self.registry.cards(&query, &mut |card| {
+            all.push(card.card);
+            true
+        })?;
+        Ok(all)
     }
 
     /// Refuses to have a chip among the blanks that is none; the registry would.
@@ -194,10 +217,12 @@ impl Table<'_> {
     fn is_fresh(&self, spare: &CardId) -> Result<(), Failure> {
         let used =
             |(_, chip): &(_, AttemptEntry)| chip.state != RecordState::Pending && chip.fate != Some(Fate::Returned);
-        match self.registry.chip(spare)?.iter().find(|one| used(one)) {
-            Some((_, chip)) => Err(JobFailure::UsedSpare { record: chip.record, state: chip.state }.into()),
-            None => Ok(()),
+        for card in self.chips_named(spare)? {
+            if let Some((_, chip)) = self.registry.chip(&card)?.iter().find(|one| used(one)) {
+                return Err(JobFailure::UsedSpare { record: chip.record, state: chip.state }.into());
+            }
         }
+        Ok(())
     }
 
     /// What a person says of a chip, if it still is as the person saw it: a reader may have it by now.
@@ -213,7 +238,7 @@ impl Table<'_> {
             (Some(card), _) | (None, WhichCard::Card(card)) => card.clone(),
             (None, WhichCard::Record(_)) => return Err(JobFailure::NoChip { record: record.number }.into()),
         };
-        if !matches!(record.state, RecordState::Pending) {
+        if !record.waits() {
             return Err(JobFailure::State { record: record.number, state: record.state }.into());
         }
         let keys = self.keys(record)?;
@@ -229,7 +254,12 @@ impl Table<'_> {
             target: keys.1,
         };
         let number = record.attempts + 1;
-        let claim = JobWrite::Claim { record: record.number, remake: false, attempt, at: Os.now() };
+        let claim = JobWrite::Claim {
+            record: record.number,
+            remake: record.state == RecordState::Rejected,
+            attempt,
+            at: Os.now(),
+        };
         let rejected = step((record.number, number), RecordState::Rejected, Step::Identify, reason);
         write_all(&mut self.registry, &self.entry, vec![claim, rejected])?;
         Ok(number)
@@ -250,8 +280,16 @@ impl Table<'_> {
         (reason, statement): (&str, Option<i64>),
     ) -> Result<(), Failure> {
         self.tell("batch.fate", format!("record {}, {}: {fate}: {reason}", chip.record, chip.card))?;
-        let (record, attempt) = (chip.record, chip.number);
-        self.write(JobWrite::Fate { record, attempt, fate, statement, at: Os.now() })
+        let (record, attempt, at) = (chip.record, chip.number, Os.now());
+        let mut writes = vec![JobWrite::Fate { record, attempt, fate, statement, at }];
+        // A blank that goes back: what was meant for it, and never sent, is over.
+        if fate == Fate::Returned
+            && let Some(open) = self.registry.ledger(&chip.card)?.open.filter(|open| !open.sent)
+        {
+            let ended = Record::Ended { change: open.change, outcome: Outcome::NotLoaded };
+            writes.push(JobWrite::Journal(vec![ended], at));
+        }
+        write_all(&mut self.registry, &self.entry, writes)
     }
 
     /// The balance of a job that nobody works on: the registry closes no other.

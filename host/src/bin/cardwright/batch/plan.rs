@@ -14,7 +14,7 @@ use cardwright_keys::job::{Delivery, EXAMPLE, Job, LifeCycle, Verify};
 use cardwright_keys::key::Algorithm;
 use cardwright_keys::keyref::{KeyRef, Source};
 use cardwright_keys::lifecycle::Use;
-use cardwright_keys::vault::{Purpose, Vault};
+use cardwright_keys::vault::{Purpose, Vault, VaultError};
 use cardwright_proto::gp::key::Kvn;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,9 +67,23 @@ pub(super) fn ready(settings: &Settings, path: &Path) -> Result<Ready, Failure> 
             form: job.form,
         };
         check(&vault, &request)?;
+        wraps(&vault, &request)?;
         terms.push(request);
     }
     Ok(Ready { loaded, vault, terms, owned })
+}
+
+/// The cards' present keys are as long as the new ones, which they wrap: no card need be asked for that.
+fn wraps(vault: &Keyring, request: &Request) -> Result<(), Failure> {
+    let len = |key: &KeyRef| Ok::<_, Failure>(vault.key_len(&vault.card_keys(key, &[0; 10])?));
+    let new = len(request.new.key())?;
+    for old in vault.versions(&request.current, Use::Process)? {
+        let dek = len(&old)?;
+        if dek < new {
+            return Err(VaultError::WeakerWrap { new, dek }.into());
+        }
+    }
+    Ok(())
 }
 
 /// A card of a box without a list has to say by its keys which box that is: two boxes have the same keys, or none in common.
@@ -84,7 +98,9 @@ fn told_apart(vault: &Keyring, job: &Job) -> Result<(), Failure> {
         let of_one = values(of_one);
         let overlaps = |(other, of_other): &&(&Delivery, Vec<(String, String)>)| {
             let of_other = values(of_other);
-            one.key.kvn == other.key.kvn && of_one != of_other && !of_one.is_disjoint(&of_other)
+            let (set, others) = (one.key.kvn, other.key.kvn);
+            let may_be_one = set == others || set.is_none() || others.is_none();
+            may_be_one && (set, &of_one) != (others, &of_other) && !of_one.is_disjoint(&of_other)
         };
         if let Some((other, _)) = keys.iter().skip(at + 1).find(overlaps) {
             return Err(JobFailure::Overlap(one.name.clone(), other.name.clone()).into());

@@ -4,11 +4,12 @@ use crate::output;
 use cardwright::batch::Aside;
 use cardwright::batch::run::Progress;
 use cardwright::batch::station::{Handled, Outcome};
+use cardwright::error::Error;
 use cardwright_keys::job::RecordState;
 use cardwright_link::LinkError;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::cmp::Ordering;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -80,7 +81,7 @@ impl Bars {
     fn say(&self, line: &str) {
         let line = output::harmless(line);
         if !self.bars || self.all.println(&line).is_err() {
-            told(&line);
+            eprintln!("{line}");
         }
     }
 
@@ -100,7 +101,7 @@ impl Bars {
         let rate = made as f64 / self.began.elapsed().as_secs_f64().max(f64::EPSILON);
         let left = (self.left.saturating_sub(made)) as f64 / rate.max(f64::EPSILON);
         let (rate, left) = (format!("{rate:.1}"), super::plan::span(Duration::from_secs_f64(left.min(1e9)).as_secs()));
-        told(&format!("{made} of {} cards, {others} others, {rate} a second, about {left} left", self.left));
+        eprintln!("{made} of {} cards, {others} others, {rate} a second, about {left} left", self.left);
     }
 
     /// A job that is gone on with has many of them in its deck: the first few are named.
@@ -120,11 +121,6 @@ impl Bars {
     }
 }
 
-/// Where standard error is gone, the cards are made all the same.
-fn told(line: &str) {
-    let _ = writeln!(stderr(), "{line}");
-}
-
 impl Progress for Bars {
     fn handled(&self, reader: usize, handled: &Handled) {
         let card = handled.card.as_ref().map_or("a card", |card| card.0.as_str());
@@ -138,6 +134,9 @@ impl Progress for Bars {
             }
             Outcome::Aside(aside @ Aside::Made { .. }) => self.made_before(&card, aside),
             Outcome::Aside(aside) => self.say(&format!("{card}: put it aside: {aside}")),
+            Outcome::Failed { state: Some(RecordState::Unknown), error: error @ Error::AtRisk { .. } } => {
+                self.say(&format!("{card}: unknown: {error}; it is not tried any more: reject it"));
+            }
             Outcome::Failed { state: Some(RecordState::Unknown), error } => {
                 self.say(&format!("{card}: unknown: {error}; put it into a reader again"));
             }

@@ -28,7 +28,6 @@ use cardwright_registry::jobs::{JobEntry, JobState, Jobs};
 use cardwright_registry::sqlite::SqliteRegistry;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::io::{Write, stderr};
 use std::sync::Arc;
 
 /// Who works where, for the records.
@@ -83,6 +82,8 @@ fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failur
         let named = if args.on.is_empty() { ready.loaded.job.readers.len().max(1) } else { args.on.len() };
         let readers = u32::try_from(named).ok().map(|named| named.saturating_mul(args.times));
         let plan = BatchPlanArgs { job: None, example: false, readers, apdu: None };
+        let pinned = ready.loaded.pinned(&registers::open_registry(settings)?, &ready.owned)?;
+        pinned.as_ref().map_or(Ok(()), is_open)?;
         let plan = Plan::new(&ready, &plan)?;
         let shown = if settings.json { output::json(&plan.json()) } else { output::text(&plan.text()) };
         return shown.map(|()| None);
@@ -93,9 +94,7 @@ fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failur
     let mut audit = registers::open_audit(settings)?;
     let entry = ready.loaded.register(&mut registry, &ready.owned, Os.now(), &place.operator)?;
     let _alone = alone(settings, &entry, &place.station)?;
-    if entry.state != JobState::Open {
-        return Err(JobFailure::NotOpen { state: entry.state, reason: entry.reason }.into());
-    }
+    is_open(&entry)?;
     settle((&mut registry, &mut audit), &entry, &place.station, args.operator.as_deref())?;
     let number = registry.run_began(entry.id, &place.station, &place.operator, Os.now())?;
     tell(&mut audit, &entry, "batch.began", format!("run {number} at {} by {}", place.station, place.operator))?;
@@ -107,6 +106,13 @@ fn work(settings: &Settings, args: &BatchRunArgs) -> Result<Option<Done>, Failur
     tell(&mut audit, &entry, "batch.ended", format!("run {number}: {balance}"))?;
     let left = Left::of(&registry, entry.id)?.unmade();
     Ok(Some(Done { entry, ended, balance, left }))
+}
+
+fn is_open(entry: &JobEntry) -> Result<(), Failure> {
+    match entry.state {
+        JobState::Open => Ok(()),
+        state => Err(JobFailure::NotOpen { state, reason: entry.reason.clone() }.into()),
+    }
 }
 
 /// Figures as the registry keeps them; nothing, where a reader's name is none that a registry takes.
@@ -194,22 +200,33 @@ pub(super) fn tell(audit: &mut dyn AuditSink, entry: &JobEntry, what: &str, deta
     Ok(audit.record(&event)?)
 }
 
-/// The first SIGINT, SIGTERM or SIGHUP (the terminal is gone) ends the run when every reader has ended its card; the second
-/// one ends the program.
+/// The first SIGINT or SIGTERM ends the run when every reader has ended its card; the second one ends the program. SIGHUP,
+/// which comes more than once when a terminal is gone, is never more than a first one; under `nohup` it is nothing.
 fn on_signals(halt: &Arc<Halt>) -> Result<(), Failure> {
     let halt = Arc::clone(halt);
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failure::Output)?;
+    let hang_up = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up)).map_err(Failure::Output)?;
     std::thread::spawn(move || {
-        for (count, _) in signals.forever().enumerate() {
-            if count > 0 {
+        let mut asked = false;
+        for signal in signals.forever() {
+            if asked && signal != SIGHUP {
                 drop(signal_hook::low_level::emulate_default_handler(SIGINT));
             }
+            asked |= signal != SIGHUP;
             halt.set(End::Halted);
-            // Where the terminal is gone, nobody is there to be told.
-            let _ = writeln!(stderr(), "ending when every reader has ended its card; once more ends it at once");
+            eprintln!("ending when every reader has ended its card; once more ends it at once");
         }
     });
     Ok(())
+}
+
+/// Whether whoever started this program wants it to ignore a signal: proc_pid_status(5), a bit for each from 1 on.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(signal - 1).ok().and_then(|bit| ignored.checked_shr(bit)).is_some_and(|mask| mask & 1 == 1)
 }
 
 fn print(settings: &Settings, entry: &JobEntry, ended: &Ended, balance: &Balance) -> Result<(), Failure> {

@@ -10,12 +10,21 @@ use crate::{output, registers};
 pub(super) use cardwright::report::batch::balance_json;
 use cardwright::world::{Clock, Os};
 use cardwright_keys::approval::time;
-use cardwright_keys::job::{Balance, RecordState};
+use cardwright_keys::job::{Balance, Fate, RecordState};
 use cardwright_registry::RegistryError;
 use cardwright_registry::jobs::{JobEntry, JobState, JobWrite, Jobs, RecordEntry};
 use cardwright_registry::sqlite::SqliteRegistry;
 use serde_json::{Value, json};
 use std::fmt::Write;
+
+/// A record of those that were asked for.
+struct Listed {
+    record: RecordEntry,
+    /// Its chip, or the card that it waits for.
+    card: String,
+    /// What became of its last chip, where that was rejected.
+    fate: Option<Fate>,
+}
 
 /// What is told of one job.
 struct Shown {
@@ -23,7 +32,7 @@ struct Shown {
     balance: Balance,
     steps: Vec<(String, u64, u64)>,
     open_runs: Vec<String>,
-    listed: Vec<(RecordEntry, String)>,
+    listed: Vec<Listed>,
 }
 
 pub(super) fn run(settings: &Settings, args: &BatchStatusArgs) -> Result<(), Failure> {
@@ -55,9 +64,10 @@ fn shown(registry: &SqliteRegistry, entry: JobEntry, states: &[RecordState]) -> 
             true
         })?;
         for record in records {
-            let chip = registry.attempts_of(entry.id, record.number)?.pop().map(|attempt| attempt.card.0);
-            let card = chip.or_else(|| record.expected.as_ref().map(|card| card.0.clone()));
-            listed.push((record, card.unwrap_or_else(|| "any card".to_owned())));
+            let last = registry.attempts_of(entry.id, record.number)?.pop();
+            let fate = last.as_ref().and_then(|last| last.fate);
+            let card = last.map(|last| last.card).or_else(|| record.expected.clone());
+            listed.push(Listed { record, card: card.map_or_else(|| "any card".to_owned(), |card| card.0), fate });
         }
     }
     let runs = registry.runs(entry.id)?.into_iter().filter(|run| run.ended.is_none());
@@ -74,11 +84,12 @@ impl Shown {
     fn json(&self) -> Value {
         let Self { entry, balance, steps, open_runs, listed } = self;
         let step = |(step, came, left): &(String, u64, u64)| json!({ "step": step, "came": came, "left": left });
-        let card = |(record, card): &(RecordEntry, String)| {
+        let card = |Listed { record, card, fate }: &Listed| {
             let expected = record.expected.as_ref().map(|card| &card.0);
             json!({
                 "record": record.number, "card": card, "state": record.state.name(), "reason": record.reason,
-                "remade": record.remade, "expected": expected,
+                "remade": record.waits_again(), "expected": expected,
+                "fate": fate.map(Fate::name),
             })
         };
         json!({
@@ -119,13 +130,20 @@ impl Shown {
         for run in open_runs {
             let _ = writeln!(out, "  a run has begun and not ended: {}", output::harmless(run));
         }
-        for (record, card) in listed {
+        for Listed { record, card, fate } in listed {
             let mut line = format!("  #{} {card} {}", record.number, record.state);
             let reason = output::harmless(&record.reason);
             if !reason.is_empty() {
                 let _ = write!(line, " {reason}");
             }
-            if record.remade {
+            match fate {
+                Some(fate) => {
+                    let _ = write!(line, "; its chip is {fate}");
+                }
+                None if record.state == RecordState::Rejected => line.push_str("; what became of its chip is not told"),
+                None => {}
+            }
+            if record.waits_again() {
                 let with = record.expected.as_ref().map_or("another chip", |card| card.0.as_str());
                 let _ = write!(line, "; to be made once more, with {with}");
             }
