@@ -2,7 +2,7 @@
 
 use super::{Aside, BatchError};
 use crate::error::Error;
-use cardwright_keys::job::{Job, RecordState};
+use cardwright_keys::job::{Fate, Job, RecordState};
 use cardwright_keys::journal::CardId;
 use cardwright_registry::Registry;
 use cardwright_registry::jobs::{AttemptEntry, JobId, Jobs, RecordEntry};
@@ -199,7 +199,8 @@ impl Admitted<'_> {
     /// The chip has this record: goes on with the attempt where it is unknown.
     fn go_on(mut self, record: RecordEntry, last: Option<AttemptEntry>) -> Result<Self, Error> {
         let number = record.number;
-        let rejected = last.filter(|last| last.state == RecordState::Rejected).map(|last| last.reason);
+        let spoiled = |last: &AttemptEntry| last.state == RecordState::Rejected && last.fate != Some(Fate::Returned);
+        let rejected = last.filter(spoiled).map(|last| last.reason);
         let aside = match record.state {
             RecordState::Unknown => {
                 (self.record, self.before, self.attempt) = (number, record.attempts, Some(record.attempts));

@@ -68,7 +68,7 @@ fn both_want_the_same_record() {
     for outcome in [north.finish(), south.finish()] {
         // Whoever is done while the other is not, says so.
         let elsewhere = outcome.stdout.contains("in the middle at another station");
-        assert_eq!(outcome.code(), if elsewhere { 10 } else { 0 }, "{outcome:#?}");
+        assert!(outcome.code() == 0 || (elsewhere && outcome.code() == 10), "{outcome:#?}");
         assert!(outcome.stdout.contains("1 cards made") && !outcome.stderr.contains("aside"), "{outcome:#?}");
     }
     all_made(&desk, 2, "two stations");
@@ -203,17 +203,24 @@ fn a_run_is_recovered_without_its_job() {
 /// Whoever starts it with nohup wants it to go on without a terminal.
 #[test]
 fn a_terminal_that_is_not_wanted() {
-    let desk = desk(&job(1, ""));
+    let desk = desk(&job(2, ""));
     let run = desk.command(&RUN);
     let mut command = Command::new("nohup");
     command.arg(run.get_program()).args(run.get_args()).current_dir(desk.path());
     command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = Listening::start(command);
-    kill_process(Pid::from_child(&program.child), Signal::HUP).expect("it is there");
-    put_in(program.address.expect("it listens"), &mut blank(1).0);
+    let address = program.address.expect("it listens");
+    let (mut held, met, go) = held_at(INITIALIZE_UPDATE, blank(1).0);
+    thread::scope(|scope| {
+        scope.spawn(|| put_in(address, &mut held));
+        met.recv().expect("it is met");
+        kill_process(Pid::from_child(&program.child), Signal::HUP).expect("it is there");
+        go.send(()).expect("it waits");
+    });
+    put_in(address, &mut blank(2).0);
     program.finish().expect(0);
-    all_made(&desk, 1, "with nohup");
+    all_made(&desk, 2, "with nohup");
 }
 
 /// Nobody reads what is said of single cards.

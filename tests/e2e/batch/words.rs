@@ -71,6 +71,8 @@ fn names_that_no_card_has() {
     assert_eq!((balance(&desk).accepted(), balance(&desk).rejected()), (2, 0));
     let refused = reject(&names[0], &["--unseen"]).expect(2);
     assert!(refused.stderr.contains("a card of that name is on record"), "it is made: {refused:#?}");
+    desk.run(&["batch", "reject", "trial", &strange, "--reason", "bad", "--unseen"]).expect(0);
+    assert_eq!(balance(&desk).unfated, 1);
     reject(&strange, &["--unseen"]).expect(0);
     assert_eq!((balance(&desk).accepted(), balance(&desk).rejected()), (2, 1));
     // The record waits for another chip, and the next one from the box is dead as well.
@@ -90,6 +92,19 @@ fn an_unseen_name_that_a_list_has() {
         fails(&desk, &reject, 2, "a card of that name is on record");
     }
     assert_eq!(balance(&desk).returned(), 0);
+}
+
+/// A list names the KDD alone, and another chip has it: what is said of that one is not said of the one that was made.
+#[test]
+fn a_chip_that_shares_its_kdd() {
+    let desk = of_listed(&[blank(1).1[..20].to_owned()], "");
+    desk.run_with(&mut blank(1).0, &RUN).expect(0);
+    let other = format!("{}{}", &blank(1).1[..20], &blank(2).1[20..]);
+    let reject = |name| ["batch", "reject", "trial", name, "--reason", "duplicate", "--fate", "quarantined"];
+    fails(&desk, &reject(&other), 2, "record 1 is accepted");
+    assert_eq!(balance(&desk).accepted(), 1);
+    desk.run(&reject(&blank(1).1[..20])).expect(0);
+    assert_eq!((balance(&desk).accepted(), balance(&desk).rejected()), (0, 1));
 }
 
 /// Whatever became of its record, it is none of the blanks.

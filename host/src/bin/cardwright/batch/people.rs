@@ -70,7 +70,8 @@ impl<'s> Table<'s> {
                 let record = self.registry.record_of(id, card)?.ok_or(JobFailure::NoCard)?;
                 // A list's KDD means the chip that has served it.
                 let last = self.registry.attempts_of(id, record.number)?.pop();
-                Ok((record, last.filter(|last| last.card.kdd() == card.kdd())))
+                let by_kdd = card.chip().is_none();
+                Ok((record, last.filter(|last| last.card == *card || (by_kdd && last.card.kdd() == card.kdd()))))
             }
         }
     }
@@ -95,6 +96,14 @@ pub(super) fn retry(settings: &Settings, args: &BatchCardArgs) -> Result<(), Fai
     let reason = format!("to be tried once more: {}", args.reason);
     table.decide(&attempt, RecordState::Unknown, &reason)?;
     table.done(record.number, "its chip is settled when it is in a reader again")
+}
+
+/// The station of chips that never were in a reader.
+const BY_HAND: &str = "by hand";
+
+/// Whether the chip was given back, or rejected without a reader: the same may be said of it once more, with its fate.
+fn is_by_hand(attempt: &AttemptEntry) -> bool {
+    attempt.state == RecordState::Pending || attempt.station == BY_HAND
 }
 
 /// A statement names a rejection by its second: the next one of this chip is of another one.
@@ -134,7 +143,7 @@ pub(super) fn reject(settings: &Settings, args: &RejectArgs) -> Result<(), Failu
         (found, _) => found?,
     };
     let number = match &attempt {
-        Some(attempt) if *unseen && attempt.state != RecordState::Pending => return Err(JobFailure::Seen.into()),
+        Some(attempt) if *unseen && !is_by_hand(attempt) => return Err(JobFailure::Seen.into()),
         Some(attempt) if attempt.state == RecordState::Rejected && fate.is_none() && attempt.fate.is_none() => {
             return Err(JobFailure::NoFate { record: record.number }.into());
         }
@@ -177,8 +186,11 @@ impl Table<'_> {
     fn any_pending(&self, chip: &CardId) -> Result<RecordEntry, Failure> {
         let kdd = chip.kdd().ok_or(JobFailure::NoCard)?;
         let by_kdd = CardId::new(&kdd, None);
-        let is_listed = self.registry.listed(self.entry.id, &kdd)?.is_some()
-            || self.registry.record_of(self.entry.id, &by_kdd)?.is_some();
+        let mut is_listed = false;
+        self.registry.records(self.entry.id, 0, &[], &mut |record| {
+            is_listed = record.expected.is_some_and(|expected| expected.kdd() == Some(kdd));
+            !is_listed
+        })?;
         if is_listed || !self.chips_named(&by_kdd)?.is_empty() {
             return Err(JobFailure::Seen.into());
         }
@@ -246,7 +258,7 @@ impl Table<'_> {
         let attempt = NewAttempt {
             card,
             atr: Vec::new(),
-            station: "by hand".to_owned(),
+            station: BY_HAND.to_owned(),
             reader: "none".to_owned(),
             operator: who(self.settings)?.to_string(),
             profile: sha256(&[self.entry.profile.as_bytes()]),

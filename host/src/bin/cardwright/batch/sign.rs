@@ -26,10 +26,14 @@ impl Table<'_> {
     pub(super) fn state(&mut self, what: What, reason: &str) -> Result<(), Failure> {
         let JobEntry { name, issuer, .. } = &self.entry;
         let alone = matches!(registers::rules(self.settings)?, Rules::Alone);
+        if alone {
+            eprintln!("there is no policy, and so no dual control: nobody else has to sign this");
+        }
         match self.waiting(&what)? {
             // Nobody else has to sign what could not be carried out before.
             Some(id) if alone => {
                 let (_, statement) = self.statement(id)?;
+                eprintln!("statement {id} says so already, of {} by {}", time(statement.at), statement.by);
                 return self.carry_out(id, &statement);
             }
             Some(id) => return Err(JobFailure::Waits { id }.into()),
@@ -40,7 +44,6 @@ impl Table<'_> {
             Statement { job: name.clone(), issuer: issuer.clone(), what, reason: reason.to_owned(), by, at };
         let text = statement.text();
         if alone {
-            eprintln!("there is no policy, and so no dual control: nobody else has to sign this");
             let id = self.registry.add_statement(self.entry.id, &text)?;
             return self.carry_out(id, &statement);
         }
