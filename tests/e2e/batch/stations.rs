@@ -157,11 +157,23 @@ fn paused_while_an_unknown_card_is_met() {
     all_made(&desk, 1, "paused");
 }
 
+/// A run that another program starts, in its own place.
+fn started_by(starter: &[&str], desk: &Desk) -> Command {
+    let run = desk.command(&RUN);
+    let mut command = Command::new(starter[0]);
+    command.args(&starter[1..]).arg(run.get_program()).args(run.get_args()).current_dir(desk.path());
+    command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// The terminal is closed, or the line to it is lost, while a card is in the reader: that card is made, and the run ends.
 #[test]
 fn a_terminal_that_is_gone() {
     let desk = desk(&job(2, ""));
-    let (program, address) = listening(&desk, &RUN);
+    // These tests may run under nohup themselves.
+    let program = Listening::start(started_by(&["env", "--default-signal=HUP"], &desk));
+    let address = program.address.expect("it listens");
     let (mut held, met, go) = held_at(EXTERNAL_AUTHENTICATE, blank(1).0);
     thread::scope(|scope| {
         scope.spawn(|| put_in(address, &mut held));
@@ -204,12 +216,7 @@ fn a_run_is_recovered_without_its_job() {
 #[test]
 fn a_terminal_that_is_not_wanted() {
     let desk = desk(&job(2, ""));
-    let run = desk.command(&RUN);
-    let mut command = Command::new("nohup");
-    command.arg(run.get_program()).args(run.get_args()).current_dir(desk.path());
-    command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let program = Listening::start(command);
+    let program = Listening::start(started_by(&["nohup"], &desk));
     let address = program.address.expect("it listens");
     let (mut held, met, go) = held_at(INITIALIZE_UPDATE, blank(1).0);
     thread::scope(|scope| {
