@@ -144,26 +144,36 @@ impl Hands {
 
     /// A record of the delivery that any chip may serve.
     fn any<R: Jobs>(&self, registry: &R, id: JobId, delivery: usize) -> Result<Option<Waiting>, Error> {
+        while let Some(next) = self.next(registry, id, delivery)? {
+            // It was looked up some cards ago: another station, or a person, may have it now. Nobody is held up meanwhile.
+            let now = registry.record(id, next);
+            match now.map(|now| now.and_then(|record| Waiting::of(&record, delivery))) {
+                Ok(Some(waiting)) => return Ok(Some(waiting)),
+                other => {
+                    self.held().out.remove(&next);
+                    other?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives out the next record of those that were looked up.
+    fn next<R: Jobs>(&self, registry: &R, id: JobId, delivery: usize) -> Result<Option<u64>, Error> {
         let mut held = self.held();
         let Held { out, queues, .. } = &mut *held;
         let queue = queues.entry(delivery).or_default();
-        loop {
-            if queue.waiting.is_empty() {
-                queue.look_ahead(out, registry, id, delivery)?;
-            }
-            if queue.waiting.is_empty() && queue.looked > 0 {
-                // Some have been given back, or are to be made again, since.
-                queue.looked = 0;
-                queue.look_ahead(out, registry, id, delivery)?;
-            }
-            let Some(next) = queue.waiting.pop_front() else { return Ok(None) };
-            // It was looked up some cards ago: another station, or a person, may have it now.
-            let now = registry.record(id, next)?;
-            if let Some(waiting) = now.and_then(|record| Waiting::of(&record, delivery)) {
-                out.insert(waiting.record);
-                return Ok(Some(waiting));
-            }
+        if queue.waiting.is_empty() {
+            queue.look_ahead(out, registry, id, delivery)?;
         }
+        if queue.waiting.is_empty() && queue.looked > 0 {
+            // Some have been given back, or are to be made again, since.
+            queue.looked = 0;
+            queue.look_ahead(out, registry, id, delivery)?;
+        }
+        let next = queue.waiting.pop_front();
+        out.extend(next);
+        Ok(next)
     }
 }
 
